@@ -1,0 +1,85 @@
+"""The nouns of completion: a gap, what fills it, and who can. Plain values, no torch."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The place where text is wanted, between all that precedes and all that follows it."""
+
+    prefix: str
+    suffix: str
+    path: str = ""  # relative file name, shown to models that were trained with file names
+    language: str = ""  # language id as editors name it
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionOptions:
+    """What the caller allows. None leaves the choice to the engine's policy."""
+
+    multiline: bool | None = None  # None: decided from the text around the gap
+    max_new_tokens: int | None = None  # None: 32 for a line, 128 for several
+    automatic: bool = False  # typed, not asked for: the gates of editors.md d.2 apply
+    time_limit_ms: float | None = None  # return the whole lines made so far when it is over
+    banned: tuple[str, ...] = ()  # texts that must not be produced (attribution: regenerate)
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Text for a gap, ready to insert; empty text means no suggestion."""
+
+    text: str
+    stop_reason: str  # end, line, scope, length, time, repetition, cancelled, gated:WHY, dropped:WHY
+    replace_after: int = 0  # characters after the gap that the text replaces (closers already there)
+    timings_ms: Mapping[str, float] = field(default_factory=dict)  # tokenize, prefill, decode, total
+    prompt_tokens: int = 0
+    cached_tokens: int = 0  # of the prompt tokens, those whose keys and values were reused
+    new_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model answers, and what it was made from."""
+
+    name: str
+    device: str
+    dtype: str
+    parameters: int
+    folder: str = ""
+    corpus_hash: str = ""
+    context: int = 0  # tokens
+
+
+class CancelToken:
+    """Says to a running completion that nobody waits for it any more. Thread-safe."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._event.is_set()
+
+
+class Completer(Protocol):
+    """Whoever can fill a gap: a model here, a model in a worker process, or a script."""
+
+    def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
+        """Fill the gap; any text is a valid gap. Blocks; polls `cancel` between model steps."""
+        ...
+
+    def describe(self) -> ModelInfo: ...
+
+    def close(self) -> None: ...
+
+
+class ModelUnavailable(Exception):  # noqa: N818 -- it names a state, not a mistake
+    """The model cannot be loaded; the message says what to do about it."""

@@ -1,0 +1,1 @@
+"""Where did we see this text before."""
