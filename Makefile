@@ -1,0 +1,64 @@
+# `make` lists the targets. Each does its own set-up; only the first run needs a network.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/sh
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+DEVELOPED := .venv/.developed
+CLIENT := vscode-client
+CLIENT_READY := $(CLIENT)/node_modules/.package-lock.json
+
+.PHONY: help demo test lint fix client vsix setup serve bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(INSTALLED) ## see the server complete and cite, on the small corpus
+	@$(BIN)/footnote setup --small
+	@$(BIN)/footnote demo
+
+test: lint client ## check everything: style, types, arrows, client, tests
+	$(BIN)/pytest $(ARGS)
+
+lint: $(DEVELOPED) ## style, types and import arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(DEVELOPED) ## repair what ruff can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+client: ## types and bundle of the VS Code extension
+	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory $(CLIENT_READY) && cd $(CLIENT) && npm run --silent check; \
+	else echo "client: left out, there is no Node 20 here (https://nodejs.org)"; fi
+
+vsix: $(CLIENT_READY) ## package the VS Code extension
+	@cd $(CLIENT) && npm run --silent package
+
+setup: $(INSTALLED) ## fetch the full corpus and build its index (about 1 GB of disk)
+	@$(BIN)/footnote setup
+
+serve: $(INSTALLED) ## run the language server on stdin and stdout
+	@$(BIN)/footnote serve
+
+bench: $(INSTALLED) ## time a completion after a keystroke beside Hugging Face generate
+	@$(BIN)/footnote bench completion
+
+clean: ## remove the environment and what was built; the corpus stays
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(CLIENT)/node_modules $(CLIENT)/out $(CLIENT)/*.vsix
+
+$(INSTALLED): pyproject.toml .ci/constraints.txt .ci/install
+	@.ci/install
+	@touch $@
+
+$(DEVELOPED): pyproject.toml .ci/constraints.txt .ci/install
+	@.ci/install dev
+	@touch $(INSTALLED) $@
+
+$(CLIENT_READY): $(CLIENT)/package.json $(CLIENT)/package-lock.json
+	@cd $(CLIENT) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
