@@ -1,0 +1,178 @@
+"""The fill-in-the-middle layout: the one renderer that training and serving share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Order = Literal["psm", "spm"]
+
+# What an order is spelled with: three sentinels and the two texts around the gap.
+PIECES = ("<prefix>", "<suffix>", "<middle>", "P", "S")
+
+
+@dataclass(frozen=True, slots=True)
+class FimLayout:
+    """How one family of models wants its gaps written down; the defaults are StarCoder's.
+
+    `psm` and `spm` list the pieces in order: "<prefix>", "<suffix>", "<middle>" are the sentinels,
+    "P" and "S" the texts before and after the gap. An empty order is one the model was not
+    trained on. The SPM default is the variant that ends in the prefix (Bavarian et al. 2022,
+    arXiv 2207.14255, appendix D): a keystroke then only lengthens the prompt at its end.
+    """
+
+    prefix: str = "<fim_prefix>"
+    suffix: str = "<fim_suffix>"
+    middle: str = "<fim_middle>"
+    end: str = "<|endoftext|>"
+    file_name: str = "<filename>"  # empty: the model knows no file names
+    psm: tuple[str, ...] = ("<prefix>", "P", "<suffix>", "S", "<middle>")
+    spm: tuple[str, ...] = ("<prefix>", "<suffix>", "S", "<middle>", "P")
+
+    def __post_init__(self) -> None:
+        for order in (self.psm, self.spm):
+            if order and sorted(order) != sorted(PIECES):
+                raise ValueError(f"an order needs each of {PIECES} once, or none at all: {order}")
+
+    def pieces(self, order: Order) -> tuple[str, ...]:
+        """The pieces of an order; ValueError when the model was not trained on it."""
+        pieces = self.psm if order == "psm" else self.spm
+        if not pieces:
+            raise ValueError(f"this layout has no {order} order; use the other one")
+        return pieces
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelIds:
+    """The token ids of a layout's sentinels in one vocabulary."""
+
+    prefix: int
+    suffix: int
+    middle: int
+    end: int
+    file_name: int | None
+    newline: tuple[int, ...]  # the tokens of "\n", which ends a file name
+
+
+def sentinel_ids(
+    layout: FimLayout,
+    token_to_id: Callable[[str], int | None],
+    encode: Callable[[str], Sequence[int]],
+) -> SentinelIds:
+    """Look the sentinels up; ValueError when the vocabulary lacks one that the layout needs."""
+
+    def require(token: str) -> int:
+        found = token_to_id(token)
+        if found is None:
+            raise ValueError(f"the tokenizer has no token {token!r}: model and layout differ")
+        return found
+
+    return SentinelIds(
+        prefix=require(layout.prefix),
+        suffix=require(layout.suffix),
+        middle=require(layout.middle),
+        end=require(layout.end),
+        file_name=require(layout.file_name) if layout.file_name else None,
+        newline=tuple(encode("\n")),
+    )
+
+
+def render(
+    layout: FimLayout,
+    *,
+    order: Order,
+    prefix: Sequence[int],
+    suffix: Sequence[int],
+    path: Sequence[int] = (),
+    ids: SentinelIds,
+) -> list[int]:
+    """The prompt as token ids; the model continues it with the middle and then `ids.end`.
+
+    Prefix, suffix and path are tokenised separately, in training as in serving. A path comes first,
+    before the sentinels; a layout without file names leaves it out.
+    """
+    out: list[int] = []
+    if path and ids.file_name is not None:
+        out += [ids.file_name, *path, *ids.newline]
+    values: dict[str, Sequence[int]] = {
+        "<prefix>": (ids.prefix,),
+        "<suffix>": (ids.suffix,),
+        "<middle>": (ids.middle,),
+        "P": prefix,
+        "S": suffix,
+    }
+    for piece in layout.pieces(order):
+        out += values[piece]
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A rendered example taken apart again; `middle` is empty for an SPM prompt (see `parse`)."""
+
+    order: Order
+    path: list[int]
+    prefix: list[int]
+    suffix: list[int]
+    middle: list[int]
+
+
+def parse(
+    layout: FimLayout, tokens: Sequence[int], ids: SentinelIds, *, prefix_length: int = 0
+) -> Parsed:
+    """Take a rendered prompt (with its middle and end, or without) apart: the inverse of `render`.
+
+    In SPM nothing marks where the prefix ends and the middle begins: `prefix_length` says it.
+    ValueError when the tokens follow neither order.
+    """
+    body = list(tokens)
+    path: list[int] = []
+    if body and ids.file_name is not None and body[0] == ids.file_name:
+        first = body.index(ids.prefix)
+        path = body[1 : first - len(ids.newline)]
+        body = body[first:]
+    if ids.end in body:
+        body = body[: body.index(ids.end)]
+    for order in ("psm", "spm"):
+        pieces = layout.psm if order == "psm" else layout.spm
+        found = _split(pieces, body, ids) if pieces else None
+        if found is None:
+            continue
+        prefix, suffix, middle = found["P"], found["S"], found["M"]
+        if pieces[-1] == "P":
+            prefix, middle = prefix[:prefix_length], prefix[prefix_length:]
+        return Parsed(order=order, path=path, prefix=prefix, suffix=suffix, middle=middle)
+    raise ValueError("the tokens follow neither order of this layout")
+
+
+def _split(
+    pieces: tuple[str, ...], body: list[int], ids: SentinelIds
+) -> dict[str, list[int]] | None:
+    sentinels = {"<prefix>": ids.prefix, "<suffix>": ids.suffix, "<middle>": ids.middle}
+    found: dict[str, list[int]] = {"P": [], "S": [], "M": []}
+    rest = body
+    for place, piece in enumerate(pieces):
+        if piece in sentinels:
+            if not rest or rest[0] != sentinels[piece]:
+                return None
+            rest = rest[1:]
+            continue
+        following = pieces[place + 1] if place + 1 < len(pieces) else None
+        if following is None:
+            end = len(rest)
+        elif sentinels[following] in rest:
+            end = rest.index(sentinels[following])
+        else:
+            return None
+        found[piece], rest = rest[:end], rest[end:]
+    found["M"] = rest
+    return found
+
+
+def layout_to_json(layout: FimLayout) -> dict[str, Any]:
+    """The layout as the checkpoint folder stores it."""
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(layout).items()}
+
+
+def layout_from_json(values: Mapping[str, Any]) -> FimLayout:
+    """The inverse of `layout_to_json`; TypeError on an unknown name."""
+    return FimLayout(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
