@@ -1,0 +1,139 @@
+// Builds, starts and restarts the language client; one change at a time.
+
+import * as vscode from "vscode";
+import { LanguageClient, State, type LanguageClientOptions } from "vscode-languageclient/node";
+
+import { STATUS, type Status } from "./protocol";
+import { findServer } from "./server";
+
+export class Client implements vscode.Disposable {
+  private client: LanguageClient | undefined;
+  private queue: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly log: vscode.LogOutputChannel,
+    private readonly languages: readonly string[],
+    private readonly onStatus: (status: Status) => void,
+  ) {}
+
+  /** Start the server, ending the one that runs. Calls wait for each other and never overlap. */
+  restart(): Promise<void> {
+    return this.enqueue(async () => {
+      await this.end();
+      await this.begin();
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.enqueue(() => this.end());
+  }
+
+  /** Run one of the server's own commands; undefined when no server runs. */
+  async execute(command: string): Promise<unknown> {
+    if (this.client?.state !== State.Running) {
+      return undefined;
+    }
+    return this.client.sendRequest("workspace/executeCommand", { command, arguments: [] });
+  }
+
+  dispose(): void {
+    void this.stop();
+  }
+
+  private enqueue(change: () => Promise<void>): Promise<void> {
+    this.queue = this.queue.then(change).catch((error: unknown) => {
+      this.log.error(`The server did not start: ${String(error)}`);
+      this.onStatus({ kind: "Error", busy: false, message: "Footnote did not start; open its log" });
+    });
+    return this.queue;
+  }
+
+  private async begin(): Promise<void> {
+    const server = findServer(this.context);
+    if (server === undefined) {
+      // Not awaited: a message that nobody answers must not hold up the next restart.
+      void this.sayWhatIsMissing();
+      return;
+    }
+    this.log.info(`Starting ${server.command} ${server.args.join(" ")} (found by ${server.found})`);
+    const { command, args, env } = server;
+    const client = new LanguageClient("footnote", "Footnote", { command, args, options: { env } }, this.options());
+    client.onNotification(STATUS, (status: Status) => this.onStatus(status));
+    client.onDidChangeState(({ newState }) => {
+      if (newState === State.Starting) {
+        this.onStatus({ kind: "Normal", busy: true, message: "Footnote is starting" });
+      } else if (newState === State.Running) {
+        this.onStatus({ kind: "Normal", busy: false, message: "" });
+      } else {
+        this.onStatus({ kind: "Inactive", busy: false, message: "Footnote is not running" });
+      }
+    });
+    this.client = client;
+    await client.start();
+  }
+
+  private async end(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    if (client !== undefined && client.needsStop()) {
+      await client.stop();
+    }
+  }
+
+  private options(): LanguageClientOptions {
+    return {
+      documentSelector: this.languages.flatMap((language) => [
+        { language, scheme: "file" },
+        { language, scheme: "untitled" },
+        { language, scheme: "vscode-notebook-cell" },
+      ]),
+      initializationOptions: () => vscode.workspace.getConfiguration("footnote"),
+      outputChannel: this.log,
+      synchronize: { configurationSection: "footnote" },
+      // The server logs to stderr at every level; a line there is no error by itself.
+      stdioOptions: { stdout: forward, stderr: forward },
+      middleware: {
+        provideInlineCompletionItems: (document, position, context, token, next) =>
+          mayComplete(document) ? next(document, position, context, token) : null,
+      },
+    };
+  }
+
+  private async sayWhatIsMissing(): Promise<void> {
+    this.onStatus({ kind: "Error", busy: false, message: "Footnote's server was not found" });
+    const settings = "Open settings";
+    const again = "Try again";
+    const answer = await vscode.window.showErrorMessage(
+      "Footnote's server was not found. Install it with `uv tool install footnote` or `pipx install footnote`, " +
+        "or set footnote.serverPath to its console script or its Python interpreter.",
+      settings,
+      again,
+    );
+    if (answer === settings) {
+      await vscode.commands.executeCommand("workbench.action.openSettings", "footnote.serverPath");
+    } else if (answer === again) {
+      void this.restart();
+    }
+  }
+}
+
+/** Several cursors would all receive the same text, and a commit message box is no code. */
+function mayComplete(document: vscode.TextDocument): boolean {
+  if (document.uri.scheme === "vscode-scm") {
+    return false;
+  }
+  const editor = vscode.window.activeTextEditor;
+  return editor?.document !== document || editor.selections.length === 1;
+}
+
+function forward(input: NodeJS.ReadableStream, log: vscode.LogOutputChannel): void {
+  let rest = "";
+  input.on("data", (chunk: Buffer | string) => {
+    const lines = (rest + chunk.toString()).split(/\r?\n/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      log.info(line);
+    }
+  });
+}
