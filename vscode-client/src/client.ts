@@ -3,8 +3,9 @@
 import * as vscode from "vscode";
 import { LanguageClient, State, type LanguageClientOptions } from "vscode-languageclient/node";
 
-import { STATUS, type Status } from "./protocol";
+import { ERROR, EXPLAIN, INACTIVE, NORMAL, STATUS, type ExplainResult, type StatusParams } from "./protocol";
 import { findServer } from "./server";
+import type { Status } from "./status";
 
 export class Client implements vscode.Disposable {
   private client: LanguageClient | undefined;
@@ -29,12 +30,9 @@ export class Client implements vscode.Disposable {
     return this.enqueue(() => this.end());
   }
 
-  /** Run one of the server's own commands; undefined when no server runs. */
-  async execute(command: string): Promise<unknown> {
-    if (this.client?.state !== State.Running) {
-      return undefined;
-    }
-    return this.client.sendRequest("workspace/executeCommand", { command, arguments: [] });
+  /** The server's account of the last requests; undefined when no server runs. */
+  async explain(): Promise<ExplainResult | undefined> {
+    return this.client?.state === State.Running ? this.client.sendRequest<ExplainResult>(EXPLAIN) : undefined;
   }
 
   dispose(): void {
@@ -44,7 +42,7 @@ export class Client implements vscode.Disposable {
   private enqueue(change: () => Promise<void>): Promise<void> {
     this.queue = this.queue.then(change).catch((error: unknown) => {
       this.log.error(`The server did not start: ${String(error)}`);
-      this.onStatus({ kind: "Error", busy: false, message: "Footnote did not start; open its log" });
+      this.onStatus({ kind: ERROR, busy: false, message: "Footnote did not start; open its log" });
     });
     return this.queue;
   }
@@ -59,14 +57,14 @@ export class Client implements vscode.Disposable {
     this.log.info(`Starting ${server.command} ${server.args.join(" ")} (found by ${server.found})`);
     const { command, args, env } = server;
     const client = new LanguageClient("footnote", "Footnote", { command, args, options: { env } }, this.options());
-    client.onNotification(STATUS, (status: Status) => this.onStatus(status));
+    client.onNotification(STATUS, (status: StatusParams) => this.onStatus(status));
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Starting) {
-        this.onStatus({ kind: "Normal", busy: true, message: "Footnote is starting" });
+        this.onStatus({ kind: NORMAL, busy: true, message: "Footnote is starting" });
       } else if (newState === State.Running) {
-        this.onStatus({ kind: "Normal", busy: false, message: "" });
+        this.onStatus({ kind: NORMAL, busy: false, message: "" });
       } else {
-        this.onStatus({ kind: "Inactive", busy: false, message: "Footnote is not running" });
+        this.onStatus({ kind: INACTIVE, busy: false, message: "Footnote is not running" });
       }
     });
     this.client = client;
@@ -101,7 +99,7 @@ export class Client implements vscode.Disposable {
   }
 
   private async sayWhatIsMissing(): Promise<void> {
-    this.onStatus({ kind: "Error", busy: false, message: "Footnote's server was not found" });
+    this.onStatus({ kind: ERROR, busy: false, message: "Footnote's server was not found" });
     const settings = "Open settings";
     const again = "Try again";
     const answer = await vscode.window.showErrorMessage(

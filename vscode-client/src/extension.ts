@@ -3,6 +3,7 @@
 import * as vscode from "vscode";
 
 import { Client } from "./client";
+import type { ExplainResult } from "./protocol";
 import { StatusItem } from "./status";
 
 let client: Client | undefined;
@@ -50,16 +51,23 @@ async function toggle(): Promise<void> {
 }
 
 async function explain(running: Client): Promise<void> {
-  const account = await running.execute("footnote.explain");
-  const content =
-    account === undefined || account === null
-      ? "Footnote's server is not running, so there is nothing to explain."
-      : typeof account === "string"
-        ? account
-        : JSON.stringify(account, null, 2);
-  const language = typeof account === "object" && account !== null ? "json" : "plaintext";
-  const document = await vscode.workspace.openTextDocument({ content, language });
+  const account = await running.explain();
+  const content = account === undefined ? "Footnote's server is not running.\n" : accountOf(account);
+  const document = await vscode.workspace.openTextDocument({ content, language: "yaml" });
   await vscode.window.showTextDocument(document, { preview: true });
+}
+
+/** One block a request, newest first, as YAML: easy to read and to send along with a report. */
+function accountOf(account: ExplainResult): string {
+  if (account.requests.length === 0) {
+    return "# Nothing was asked for yet: type in a file.\n";
+  }
+  const blocks = account.requests.map((request) =>
+    Object.entries(request)
+      .map(([name, value], at) => `${at === 0 ? "- " : "  "}${name}: ${JSON.stringify(value)}`)
+      .join("\n"),
+  );
+  return `# The last requests for a suggestion, newest first.\n${blocks.join("\n")}\n`;
 }
 
 async function menu(): Promise<void> {
