@@ -45,7 +45,9 @@ def test_the_readme_and_architecture_name_only_commands_that_exist() -> None:
     named = {
         name
         for text in texts
-        for name in re.findall(r"(?:^|[`$ (])footnote ([a-z]+)\b(?=[^\n]*[`|\n])", _code_of(text))
+        for name in re.findall(
+            r"^\W*(?:[\w./]*/)?footnote ([a-z]+)\b", _code_of(text), re.MULTILINE
+        )
     }
 
     assert named
