@@ -1,0 +1,205 @@
+"""Downloads pinned sources with each registry's ordinary client, and verifies them.
+
+Nothing from a package is run: wheels only from PyPI, tarballs from npm, archives from apt.
+A finished file is kept under its name, so a build that was stopped goes on where it was.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.curation.archives import entries
+from indexer.curation.sources import Source
+
+PLATFORMS = (
+    "any",
+    "manylinux1_x86_64",
+    "manylinux2010_x86_64",
+    "manylinux2014_x86_64",
+    "manylinux_2_17_x86_64",
+    "manylinux_2_27_x86_64",
+    "manylinux_2_28_x86_64",
+    "manylinux_2_34_x86_64",
+)
+"""Pinned, so that every machine is given the same wheel."""
+
+PARALLEL = 6
+_ATTEMPTS = 3
+_SECONDS = 900
+
+
+class FetchError(Exception):
+    """A source could not be had, or is not the one that was pinned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    source: Source
+    path: Path | None  # None when refused
+    error: str = ""
+    bytes: int = 0
+
+
+def archive_path(source: Source, downloads: Path) -> Path:
+    """Where a source's file is, or will be."""
+    if source.kind in ("folder", "parquet"):
+        return Path(source.file)
+    if source.kind == "git":
+        return downloads / "git" / f"{source.name.replace('/', '-')}-{source.version}.tar"
+    return downloads / source.kind / source.file
+
+
+def fetch_all(sources: Iterable[Source], downloads: Path) -> Iterator[Fetched]:
+    """Fetch and verify, six at a time, in the order they finish. Never raises FetchError."""
+    pool = ThreadPoolExecutor(PARALLEL)
+    try:
+        waiting = [pool.submit(_attempt, source, downloads) for source in sources]
+        for future in as_completed(waiting):
+            yield future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _attempt(source: Source, downloads: Path) -> Fetched:
+    try:
+        path = fetch(source, downloads)
+    except FetchError as error:
+        return Fetched(source, None, str(error))
+    return Fetched(source, path, "", path.stat().st_size if path.is_file() else 0)
+
+
+def fetch(source: Source, downloads: Path) -> Path:
+    """The verified file of a source. Raises FetchError naming the source."""
+    path = archive_path(source, downloads)
+    if source.kind in ("folder", "parquet"):
+        return _verified_local(source, path)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _download(source, path)
+    if source.kind != "git" and (actual := file_hash(path)) != source.sha256:
+        path.unlink(missing_ok=True)
+        raise FetchError(
+            f"{source.label}: {path.name} has SHA-256 {actual}, pinned is {source.sha256}; "
+            "the file was refused and deleted"
+        )
+    return path
+
+
+def _verified_local(source: Source, path: Path) -> Path:
+    if not path.exists():
+        raise FetchError(f"{source.label}: there is nothing at {path}")
+    if not source.sha256:
+        return path
+    actual = folder_hash(path) if source.kind == "folder" else file_hash(path)
+    if actual != source.sha256:
+        raise FetchError(f"{source.label}: {path} has SHA-256 {actual}, pinned is {source.sha256}")
+    return path
+
+
+def _download(source: Source, path: Path) -> None:
+    """Let the client write into a folder of its own, then move the file into place."""
+    client: Callable[[Source, Path], None] = {
+        "pypi": _pip,
+        "npm": _npm,
+        "debian": _apt,
+        "git": _git,
+    }[source.kind]
+    error = ""
+    for _ in range(_ATTEMPTS):
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=path.parent) as folder:
+            try:
+                client(source, Path(folder))
+                found = Path(folder) / path.name
+                if found.is_file():
+                    os.replace(found, path)  # noqa: PTH105 - the atomic one, named as such
+                    return
+                given = ", ".join(sorted(each.name for each in Path(folder).iterdir())) or "nothing"
+                raise FetchError(f"{source.label}: expected {path.name}, was given {given}")
+            except FetchError as problem:
+                error = str(problem)
+    raise FetchError(error)
+
+
+def _pip(source: Source, folder: Path) -> None:
+    platforms = [part for each in PLATFORMS for part in ("--platform", each)]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input",
+               "--disable-pip-version-check", "--only-binary=:all:", *platforms,
+               "--implementation", "cp", "--python-version", "3.11", "-d", str(folder),
+               f"{source.name}=={source.version}"]  # fmt: skip
+    _run(source, command, folder)
+
+
+def _npm(source: Source, folder: Path) -> None:
+    command = [_client("npm"), "pack", "--silent", "--ignore-scripts",
+               f"{source.name}@{source.version}"]  # fmt: skip
+    _run(source, command, folder)
+    packed = list(folder.glob("*.tgz"))
+    if len(packed) == 1:  # npm names scoped packages in its own way; the manifest decides
+        packed[0].rename(folder / source.file)
+
+
+def _apt(source: Source, folder: Path) -> None:
+    command = [_client("apt-get"), "download", f"{source.name}={source.version}"]
+    _run(source, command, folder)
+    packed = list(folder.glob("*.deb"))
+    if len(packed) == 1:
+        packed[0].rename(folder / source.file)
+
+
+def _git(source: Source, folder: Path) -> None:
+    """Clone the pinned commit alone and keep its tree as a tar; the tree hash is the pin."""
+    git, clone = _client("git"), folder / "clone"
+    steps = [
+        ["init", "--quiet", str(clone)],
+        ["-C", str(clone), "fetch", "--quiet", "--depth", "1", "--", source.file, source.version],
+    ]
+    for step in steps:
+        _run(source, [git, *step], folder)
+    tree = _run(source, [git, "-C", str(clone), "rev-parse", "FETCH_HEAD^{tree}"], folder).strip()
+    if tree != source.sha256:
+        raise FetchError(f"{source.label}: the tree is {tree}, pinned is {source.sha256}")
+    name = archive_path(source, folder).name
+    _run(source, [git, "-C", str(clone), "archive", "--format=tar", "-o", str(folder / name),
+                  "FETCH_HEAD"], folder)  # fmt: skip
+    shutil.rmtree(clone, ignore_errors=True)
+
+
+def _client(name: str) -> str:
+    path = shutil.which(name)
+    if not path:
+        raise FetchError(f"{name} is not installed: it is needed for some sources of the manifest")
+    return path
+
+
+def _run(source: Source, command: list[str], folder: Path) -> str:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise FetchError(f"{source.label}: {error}") from error
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-3:]
+        raise FetchError(f"{source.label}: {Path(command[0]).name} failed: {' / '.join(last)}")
+    return done.stdout
+
+
+def file_hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_hash(path: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files, in sorted order."""
+    digest = hashlib.sha256()
+    for entry in entries("folder", path):
+        content = hashlib.sha256(entry.read(entry.size + 1)).hexdigest()
+        digest.update(f"{entry.path}\0{content}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

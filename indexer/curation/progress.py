@@ -1,0 +1,48 @@
+"""Draws a build's progress on stderr."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+
+class Bar:
+    """A bar on a terminal; elsewhere a plain line every few seconds."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeElapsedColumn as Elapsed
+
+        console = Console(stderr=True)
+        self._plain = not console.is_terminal
+        columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(),
+                   Elapsed(), TextColumn("{task.fields[label]}"))  # fmt: skip
+        self._progress = Progress(*columns, console=console, disable=self._plain)
+        self._task: Any = None
+        self._name, self._total, self._done, self._told = "", 0, 0, 0.0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def stage(self, name: str, total: int) -> None:
+        """Begin a stage of `total` steps."""
+        self._task = self._progress.add_task(name, total=total, label="")
+        self._name, self._total, self._done = name, total, 0
+
+    def step(self, label: str, amount: int) -> None:
+        self._done += amount
+        self._progress.update(self._task, advance=amount, label=label[:50])
+        now = time.monotonic()
+        if self._plain and (now - self._told > 5 or self._done == self._total):
+            self._told = now
+            sys.stderr.write(f"{self._name} {self._done}/{self._total} {label}\n")
