@@ -1,0 +1,133 @@
+"""The open documents as text: lines are cut where LSP cuts them, edits cost what they change."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from urllib.parse import unquote, urlsplit
+
+# LSP ends a line at \n, \r\n or \r and nowhere else. str.splitlines also cuts at form feeds and
+# other characters, after which the server and the editor would disagree about every later line.
+_LINE_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line and an index into its `str`, both from 0."""
+
+    line: int
+    index: int
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines with their ends; the last one has none and may be empty."""
+    if text.count("\r") == text.count("\r\n"):
+        head, found, last = text.rpartition("\n")
+        return [*(line + "\n" for line in head.split("\n")), last] if found else [text]
+    return _LINE_END.split(text)
+
+
+def body(line: str) -> str:
+    """A line without its end."""
+    return line.rstrip("\r\n")
+
+
+@dataclass(slots=True, eq=False)
+class Document:
+    """One open document, itself and no other: two are never equal. Only the event loop changes it."""
+
+    uri: str
+    language: str
+    version: int
+    lines: list[str]
+    edited_at: float = 0.0  # time.monotonic(); 0 while nobody has typed
+    last_edit_deleted: bool = False  # the last edit took text away and added none
+    keystroke_gap_ms: float = 200.0  # moving average of the pauses between edits
+    _text: str | None = field(default=None, repr=False)
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            self._text = "".join(self.lines)
+        return self._text
+
+    @property
+    def path(self) -> str:
+        """The path of its URI with forward slashes, whatever the scheme."""
+        return unquote(urlsplit(self.uri).path)
+
+    @property
+    def shown_path(self) -> str:
+        """Folder and file name: what the model may see, the same wherever the project lies."""
+        return shown_path(self.path)
+
+    def offset(self, place: Place) -> int:
+        """The index into `text`."""
+        return sum(map(len, self.lines[: place.line])) + place.index
+
+    def end(self) -> Place:
+        return Place(len(self.lines) - 1, len(self.lines[-1]))
+
+    def replace_all(self, text: str) -> None:
+        """The client sent the whole text."""
+        self._note_edit(deleted=len(text) < sum(map(len, self.lines)))
+        self.lines = split_lines(text)
+        self._text = text
+
+    def replace(self, start: Place, end: Place, text: str) -> None:
+        """Put `text` where the text from `start` to `end` was."""
+        if (end.line, end.index) < (start.line, start.index):
+            start, end = end, start
+        self._note_edit(deleted=not text and start != end)
+        lines = self.lines
+        first, last = start.line, end.line
+        block = lines[first][: start.index] + text + lines[last][end.index :]
+        # A \r and a \n that meet at a seam are one line end.
+        if first > 0 and block.startswith("\n") and lines[first - 1].endswith("\r"):
+            first -= 1
+            block = lines[first] + block
+        if last + 1 < len(lines) and block.endswith("\r") and lines[last + 1].startswith("\n"):
+            last += 1
+            block += lines[last]
+        replacement = split_lines(block)
+        if last + 1 < len(lines) and replacement[-1] == "":
+            replacement.pop()  # the line after it is there already
+        lines[first : last + 1] = replacement
+        self._text = None
+
+    def _note_edit(self, *, deleted: bool) -> None:
+        now = time.monotonic()
+        if self.edited_at:
+            gap = min(1000.0, (now - self.edited_at) * 1000)
+            self.keystroke_gap_ms += (gap - self.keystroke_gap_ms) * 0.2
+        self.edited_at = now
+        self.last_edit_deleted = deleted
+
+
+class Documents:
+    """All open documents by URI; clients differ in what they escape, so keys are unescaped."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Document] = {}
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(list(self._open.values()))
+
+    def open(self, uri: str, language: str, version: int, text: str) -> Document:
+        document = Document(uri, language, version, split_lines(text))
+        self._open[unquote(uri)] = document
+        return document
+
+    def get(self, uri: str) -> Document | None:
+        return self._open.get(unquote(uri))
+
+    def close(self, uri: str) -> None:
+        self._open.pop(unquote(uri), None)
+
+
+def shown_path(path: str) -> str:
+    """The last folder and the file name of a path."""
+    return "/".join(PurePath(path.replace("\\", "/")).parts[-2:]).lstrip("/")

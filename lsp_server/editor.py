@@ -1,0 +1,88 @@
+"""What the server says to the editor without being asked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from lsp_server import protocol, wire
+
+if TYPE_CHECKING:
+    from pygls.lsp.server import LanguageServer
+
+_ANSWER_S = 2.0  # an editor that has not answered by then will not
+
+
+class Editor:
+    """The editor at the other end, as features see it."""
+
+    def __init__(self, server: LanguageServer) -> None:
+        self._server = server
+
+    def publish(self, uri: str, version: int | None, found: list[types.Diagnostic]) -> None:
+        self._server.text_document_publish_diagnostics(
+            types.PublishDiagnosticsParams(uri, found, version)
+        )
+
+    def warn(self, message: str) -> None:
+        """Show a message that a person should act upon."""
+        self._server.window_show_message(
+            types.ShowMessageParams(types.MessageType.Warning, f"Footnote: {message}")
+        )
+
+    def log(self, message: str) -> None:
+        self._server.window_log_message(types.LogMessageParams(types.MessageType.Info, message))
+
+    def tell_status(self, status: protocol.StatusParams) -> None:
+        self._server.protocol.notify(protocol.STATUS, protocol.to_json(status))
+
+    async def configuration(self, section: str) -> Any:
+        """What the editor has set under a section, or None where it does not say."""
+        item = types.ConfigurationItem(section=section)
+        try:
+            answers = await asyncio.wait_for(
+                self._server.workspace_configuration_async(types.ConfigurationParams([item])),
+                _ANSWER_S,
+            )
+        except Exception as error:  # noqa: BLE001 -- an editor that refuses has no settings
+            wire.report(error)
+            return None
+        return answers[0] if answers else None
+
+    async def register(self, identity: str, method: str, options: Any = None) -> None:
+        """Ask the editor to send us a method that it lets servers ask for at run time."""
+        wish = types.Registration(id=identity, method=method, register_options=options)
+        try:
+            await asyncio.wait_for(
+                self._server.client_register_capability_async(types.RegistrationParams([wish])),
+                _ANSWER_S,
+            )
+        except Exception as error:  # noqa: BLE001 -- then it is not sent, and we do without
+            wire.report(error)
+
+    async def progress(self, token: str, title: str) -> Progress | None:
+        """Begin a progress bar; None where the editor shows none."""
+        bar = self._server.work_done_progress
+        try:
+            await asyncio.wait_for(bar.create_async(token), _ANSWER_S)
+        except Exception as error:  # noqa: BLE001 -- the work goes on without a bar
+            wire.report(error)
+            return None
+        bar.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=False))
+        return Progress(self._server, token)
+
+
+class Progress:
+    """One progress bar in the editor."""
+
+    def __init__(self, server: LanguageServer, token: str) -> None:
+        self._bar = server.work_done_progress
+        self._token = token
+
+    def say(self, message: str) -> None:
+        self._bar.report(self._token, types.WorkDoneProgressReport(message=message))
+
+    def end(self, message: str) -> None:
+        self._bar.end(self._token, types.WorkDoneProgressEnd(message=message))

@@ -1,0 +1,122 @@
+"""Model and index come in the background; the editor is told how far they are."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lsp_server import protocol, wire
+from lsp_server.features import diagnostics
+from lsp_server.scheduler import LOADING, READY, UNAVAILABLE, EngineState
+from lsp_server.session import FOREIGN_INDEX, Index
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.api import Completer
+    from indexer import AttributionIndex
+    from lsp_server.editor import Editor
+    from lsp_server.session import Session
+
+    OpenIndex = Callable[[Path | None], AttributionIndex]
+    LoadModel = Callable[[str | None], Completer]
+
+_PROGRESS = "footnote/loading"
+
+
+def load_model(model: str | None) -> Completer:
+    """The completer in a process of its own; None is the model that comes with Footnote."""
+    import engine
+
+    return engine.load_in_worker(model)
+
+
+def open_index(folder: Path | None) -> AttributionIndex:
+    from indexer import AttributionIndex
+
+    return AttributionIndex.open(folder)
+
+
+def begin(session: Session, editor: Editor, *, open_index: OpenIndex) -> None:
+    """Start loading; returns at once."""
+    session.engine.set_idle_minutes(session.settings.unload_after_minutes)
+    session.engine.start()
+    session.spawn(read_index(session, editor, open_index=open_index))
+    if session.client.progress:
+        session.spawn(_show_progress(session, editor))
+
+
+def restart_model(session: Session, load: Callable[[], Completer] | None = None) -> None:
+    session.cache.clear()
+    session.engine.restart(load)
+
+
+def engine_changed(session: Session, editor: Editor, state: EngineState) -> None:
+    """The engine thread has something to tell; runs on the event loop."""
+    if state.name == UNAVAILABLE and session.first_time(state.problem):
+        editor.warn(state.problem)
+    _told(session, editor)
+
+
+async def read_index(session: Session, editor: Editor, *, open_index: OpenIndex) -> None:
+    """Open the index of the settings and check every open document against it."""
+    session.index = Index(LOADING)
+    editor.tell_status(session.status())
+    session.index = await session.lookups.run(_opened, open_index, session.settings.index)
+    if session.index.problem and session.first_time(session.index.problem):
+        editor.warn(session.index.problem)
+    _told(session, editor)
+    diagnostics.all_again(session, editor)
+
+
+def _opened(open_index: OpenIndex, folder: str) -> Index:
+    """Runs on a lookup thread: reading and the imports for it take their time."""
+    from indexer import IndexUnavailable
+
+    try:
+        index = open_index(Path(folder).expanduser() if folder else None)
+        info = index.info()
+    except IndexUnavailable as unavailable:
+        return Index(UNAVAILABLE, problem=str(unavailable))
+    except Exception as error:  # noqa: BLE001 -- the server goes on without citations
+        wire.report(error)
+        problem = "the attribution index cannot be opened; `footnote doctor` says why"
+        return Index(UNAVAILABLE, problem=problem)
+    return Index(
+        READY,
+        index,
+        corpus_hash=info.corpus_hash,
+        recipe_hash=info.recipe_hash,
+        selection=info.selection,
+        documents=info.documents,
+        packages=info.packages,
+    )
+
+
+def _told(session: Session, editor: Editor) -> None:
+    if session.belongs() == "no" and session.first_time(FOREIGN_INDEX):
+        editor.warn(FOREIGN_INDEX)
+    editor.tell_status(session.status())
+
+
+async def _show_progress(session: Session, editor: Editor) -> None:
+    bar = await editor.progress(_PROGRESS, "Footnote")
+    if bar is None:
+        return
+    said = ""
+    while session.status().busy:
+        waiting = [
+            name
+            for name, state in (
+                ("model", session.engine.state.name),
+                ("attribution index", session.index.state),
+            )
+            if state == LOADING
+        ]
+        if (message := "loading " + " and ".join(waiting)) != said:
+            bar.say(message)
+            said = message
+        await asyncio.sleep(0.05)
+    status = session.status()
+    bar.end(status.message if status.kind != protocol.NORMAL else "ready")

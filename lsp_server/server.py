@@ -1,0 +1,189 @@
+"""The composition root: a pygls server with a session, and a handler for every message."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+from lsp_server import protocol, wire
+from lsp_server.capabilities import client_of
+from lsp_server.editor import Editor
+from lsp_server.features import (
+    commands,
+    completion,
+    configuration,
+    diagnostics,
+    hover,
+    inline_completion,
+    loading,
+    sources,
+)
+from lsp_server.scheduler import EngineState, EngineThread, LookupThread
+from lsp_server.session import Session
+from lsp_server.wire import FootnoteProtocol
+
+if TYPE_CHECKING:
+    from lsp_server.features.loading import LoadModel, OpenIndex
+
+_NOTEBOOKS = types.NotebookDocumentSyncOptions(
+    notebook_selector=[
+        types.NotebookDocumentFilterWithNotebook(
+            notebook="jupyter-notebook",
+            cells=[types.NotebookCellLanguage(language="python")],
+        )
+    ]
+)
+
+
+class FootnoteServer(LanguageServer):
+    """pygls' server with our protocol; an error of ours is no message box of theirs."""
+
+    protocol: FootnoteProtocol
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        wire.report(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where models and indexes come from."""
+
+    load_model: LoadModel = loading.load_model
+    open_index: OpenIndex = loading.open_index
+
+
+def own_version() -> str:
+    try:
+        return version("footnote")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def build_server(parts: Parts | None = None) -> FootnoteServer:
+    """A server that has loaded nothing yet; serve it with lsp_server.transport."""
+    parts = parts or Parts()
+    wire.quiet_pygls()
+    server = FootnoteServer(
+        "footnote",
+        own_version(),
+        protocol_cls=FootnoteProtocol,
+        converter_factory=wire.converter,
+        text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+    )
+    editor = Editor(server)
+
+    def engine_changed(state: EngineState) -> None:
+        if (loop := loops.get("loop")) is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(loading.engine_changed, session, editor, state)
+
+    loops: dict[str, asyncio.AbstractEventLoop] = {}
+    engine = EngineThread(lambda: parts.load_model(session.settings.model or None), engine_changed)
+    session = Session(
+        server.protocol.documents, engine, LookupThread("candidates"), LookupThread("lookups")
+    )
+    _lifecycle(server, session, editor, parts, loops)
+    _documents(server, session, editor)
+    _requests(server, session)
+    _own_messages(server, session)
+    return server
+
+
+def _lifecycle(
+    server: FootnoteServer,
+    session: Session,
+    editor: Editor,
+    parts: Parts,
+    loops: dict[str, asyncio.AbstractEventLoop],
+) -> None:
+    @server.feature(types.INITIALIZE)
+    def initialize(params: types.InitializeParams) -> None:
+        loops["loop"] = asyncio.get_running_loop()
+        session.client = client_of(params.capabilities)
+        session.encoding = server.protocol.encoding
+        session.initial_options = params.initialization_options
+        if not session.client.inline_completion:
+
+            @server.feature(types.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)
+            async def complete(asked: types.CompletionParams) -> types.CompletionList | None:
+                return await completion.answer(session, asked)
+
+    @server.feature(types.INITIALIZED)
+    async def initialized(_params: types.InitializedParams) -> None:
+        await configuration.first(session, editor)
+        loading.begin(session, editor, open_index=parts.open_index)
+        if session.client.registers_configuration:
+            await editor.register(
+                "footnote-configuration",
+                types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+                types.DidChangeConfigurationRegistrationOptions(section="footnote"),
+            )
+        if session.client.text_content:
+            await editor.register(
+                "footnote-sources",
+                types.WORKSPACE_TEXT_DOCUMENT_CONTENT,
+                types.TextDocumentContentRegistrationOptions(schemes=[protocol.SOURCE_SCHEME]),
+            )
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+    async def configured(params: types.DidChangeConfigurationParams) -> None:
+        await configuration.changed(
+            session, editor, params, load=parts.load_model, open_index=parts.open_index
+        )
+
+    @server.feature(types.SHUTDOWN)
+    def shutdown(_params: None) -> None:
+        session.engine.close()
+
+
+def _documents(server: FootnoteServer, session: Session, editor: Editor) -> None:
+    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+    def opened(params: types.DidOpenTextDocumentParams) -> None:
+        diagnostics.opened(session, editor, params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def changed(params: types.DidChangeTextDocumentParams) -> None:
+        diagnostics.changed(session, editor, params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def closed(params: types.DidCloseTextDocumentParams) -> None:
+        diagnostics.closed(session, editor, params.text_document.uri)
+
+
+def _requests(server: FootnoteServer, session: Session) -> None:
+    # pygls announces the capability only when options are given.
+    @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
+    async def inline(params: types.InlineCompletionParams) -> types.InlineCompletionList | None:
+        return await inline_completion.answer(session, params)
+
+    @server.feature(types.TEXT_DOCUMENT_HOVER)
+    async def hovered(params: types.HoverParams) -> types.Hover | None:
+        return await hover.answer(session, params)
+
+    @server.feature(types.WORKSPACE_TEXT_DOCUMENT_CONTENT)
+    async def source(
+        params: types.TextDocumentContentParams,
+    ) -> types.TextDocumentContentResult | None:
+        return await sources.answer(session, params)
+
+
+def _own_messages(server: FootnoteServer, session: Session) -> None:
+    @server.feature(protocol.EXPLAIN)
+    def explain(_params: Any) -> dict[str, Any]:
+        return commands.explain(session)
+
+    @server.command(protocol.COMMAND_EXPLAIN)
+    def explain_command(*_arguments: Any) -> dict[str, Any]:
+        return commands.explain(session)
+
+    @server.command(protocol.COMMAND_ACCEPTED)
+    def accepted(*arguments: Any) -> None:
+        commands.accepted(session, arguments)
+
+    @server.command(protocol.COMMAND_RESTART)
+    def restart(*_arguments: Any) -> None:
+        commands.restart_model(session)

@@ -1,0 +1,134 @@
+"""All that the server remembers between two messages. Only the event loop changes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lsp_server.cache import SuggestionCache
+from lsp_server.capabilities import Client
+from lsp_server.protocol import (
+    ERROR,
+    INACTIVE,
+    NORMAL,
+    WARNING,
+    IndexStatus,
+    ModelStatus,
+    StatusParams,
+)
+from lsp_server.scheduler import LOADING, READY, UNAVAILABLE, EngineThread, LookupThread
+from lsp_server.settings import Settings
+from lsp_server.trace import Trace
+
+if TYPE_CHECKING:
+    from indexer import AttributionIndex, Match
+    from lsp_server.documents import Document, Documents
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The matches in one version of a document."""
+
+    version: int
+    matches: tuple[Match, ...]
+
+
+@dataclass(slots=True)
+class Index:
+    """The attribution index, once it is open; `problem` says what to do where it is not."""
+
+    state: str = LOADING
+    index: AttributionIndex | None = None
+    problem: str = ""
+    corpus_hash: str = ""
+    recipe_hash: str = ""
+    selection: str = ""
+    documents: int = 0
+    packages: int = 0
+
+
+@dataclass(slots=True)
+class Session:
+    """State with one owner; features read it and tell it what happened."""
+
+    documents: Documents
+    engine: EngineThread
+    candidates: LookupThread  # checks of suggestions: somebody waits for these
+    lookups: LookupThread  # whole documents, opening the index
+    encoding: str = "utf-16"
+    client: Client = field(default_factory=Client)
+    settings: Settings = field(default_factory=Settings)
+    initial_options: Any = None
+    index: Index = field(default_factory=Index)
+    cache: SuggestionCache = field(default_factory=SuggestionCache)
+    trace: Trace = field(default_factory=Trace)
+    findings: dict[Document, Findings] = field(default_factory=dict)
+    checks: dict[Document, asyncio.Task[None]] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)  # messages shown; each is shown once
+    asking: object | None = None  # the newest request for a suggestion
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run beside the messages; kept here, for asyncio itself keeps no task alive."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def first_time(self, message: str) -> bool:
+        """Whether this message was not shown before."""
+        if message in self.told:
+            return False
+        self.told.add(message)
+        return True
+
+    def status(self) -> StatusParams:
+        engine, index = self.engine.state, self.index
+        busy = LOADING in {engine.name, index.state}
+        belongs = self.belongs()
+        if not self.settings.enabled:
+            kind, message = INACTIVE, "suggestions are switched off"
+        elif engine.name == UNAVAILABLE:
+            kind, message = ERROR, engine.problem
+        elif busy:
+            kind, message = NORMAL, "loading the model and the attribution index"
+        elif index.state == UNAVAILABLE:
+            kind, message = WARNING, index.problem
+        elif belongs == "no":
+            kind, message = WARNING, FOREIGN_INDEX
+        else:
+            kind, message = NORMAL, "ready"
+        info = engine.info
+        model = ModelStatus(engine.name)
+        if info is not None:
+            model = ModelStatus(engine.name, info.name, info.device, info.parameters)
+        known = IndexStatus(index.state, index.documents, index.packages, index.selection, belongs)
+        return StatusParams(busy, kind, message, model, known)
+
+    def belongs(self) -> str:
+        """Whether the index covers what the model was trained on: yes, subset, no or unknown."""
+        info, index = self.engine.state.info, self.index
+        if info is None or index.state != READY or not info.corpus_hash:
+            return "unknown"
+        return belonging(
+            (info.corpus_hash, getattr(info, "recipe_hash", "")),
+            (index.corpus_hash, index.recipe_hash),
+            index.selection,
+        )
+
+
+FOREIGN_INDEX = (
+    "the attribution index was built from another corpus than the model was trained on, so "
+    "citations are incomplete; run `footnote setup`"
+)
+
+
+def belonging(model: tuple[str, str], index: tuple[str, str], selection: str) -> str:
+    """Compare (corpus hash, recipe hash) of a model with those of an index."""
+    if model[0] == index[0]:
+        return "yes"
+    if model[1] and model[1] == index[1] and selection == "small":
+        return "subset"
+    return "no"

@@ -1,0 +1,241 @@
+"""From a place in a document to a suggestion: gates, cache, model, attribution, in this order."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from engine.api import CompletionOptions, Gap, ModelUnavailable
+from lsp_server import wire
+from lsp_server.cache import Suggestion
+from lsp_server.convert import speakable
+from lsp_server.scheduler import ASLEEP, READY
+
+if TYPE_CHECKING:
+    from indexer import Match
+    from lsp_server.documents import Document
+    from lsp_server.session import Session
+    from lsp_server.settings import Settings
+    from lsp_server.trace import Entry
+
+LARGEST_DOCUMENT = 1 << 20  # characters
+_REGENERATIONS = 2
+_PATIENCE_S = 1.0  # for a verdict that decides whether a suggestion may be shown at all
+# A character after which people pause and expect help; there is nothing to wait for.
+_OPENERS = frozenset("\n([{:,=.")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked, taken from the document before the first await."""
+
+    document: Document
+    version: int
+    prefix: str
+    suffix: str
+    automatic: bool
+
+
+def ask_at(document: Document, offset: int, *, automatic: bool, popup: str | None = None) -> Ask:
+    """`popup` is the text before the cursor as the selected item of a menu would make it."""
+    text = document.text
+    prefix = text[:offset] if popup is None else popup
+    return Ask(document, document.version, speakable(prefix), speakable(text[offset:]), automatic)
+
+
+def gate(ask: Ask, settings: Settings) -> str | None:
+    """Why nothing is suggested here, or None."""
+    document = ask.document
+    if not settings.enabled:
+        return "off"
+    if not settings.languages.get(document.language, True):
+        return "language-off"
+    if len(ask.prefix) + len(ask.suffix) > LARGEST_DOCUMENT:
+        return "large-file"
+    if any(pattern_of(glob).fullmatch(document.path) for glob in settings.exclude):
+        return "excluded"
+    return None
+
+
+class NoSuggestion(Exception):
+    """Nothing is suggested; the message is the reason that the trace shows."""
+
+
+async def suggest(session: Session, ask: Ask, entry: Entry) -> Suggestion | None:
+    """The suggestion for an ask, or None; a newer ask makes this one None at its next step."""
+    session.asking = ask
+    try:
+        suggestion = await _suggest(session, ask, entry)
+    except NoSuggestion as reason:
+        entry.end("nothing", str(reason))
+        return None
+    except asyncio.CancelledError:
+        entry.end("cancelled")
+        raise
+    entry.end("shown", entry.details["source"])
+    return suggestion
+
+
+async def _suggest(session: Session, ask: Ask, entry: Entry) -> Suggestion:
+    if (why := gate(ask, session.settings)) is not None:
+        raise NoSuggestion(f"gated:{why}")
+    gap = _gap(ask)
+    found = session.cache.find(language=gap.language, prefix=gap.prefix, suffix=gap.suffix)
+    if found is not None:
+        # Nothing is left to do for a model that still works on an older ask.
+        session.engine.supersede()
+        entry.note(source="cache")
+        return await _allowed(session, ask, entry, found)
+    if ask.automatic and ask.document.last_edit_deleted:
+        raise NoSuggestion("gated:deletion")
+    if session.engine.state.name == ASLEEP:
+        session.engine.wake()
+    if session.engine.state.name != READY:
+        raise NoSuggestion(f"model-{session.engine.state.name}")
+    if ask.automatic:
+        await _wait(session, ask, debounce_seconds(ask, session.settings))
+    generated = await _generate(session, ask, entry)
+    allowed = await _allowed(session, ask, entry, generated)
+    await _wait(session, ask, _show_delay_seconds(ask, session.settings) if ask.automatic else 0)
+    return allowed
+
+
+async def _wait(session: Session, ask: Ask, seconds: float) -> None:
+    if seconds > 0:
+        await asyncio.sleep(seconds)
+    document = ask.document
+    if (
+        session.asking is not ask
+        or document.version != ask.version
+        or session.documents.get(document.uri) is not document
+    ):
+        raise NoSuggestion("superseded")
+
+
+def debounce_seconds(ask: Ask, settings: Settings) -> float:
+    """How long to wait for the next keystroke: half of this person's usual pause, capped."""
+    if ask.prefix[-1:] in _OPENERS or not ask.document.edited_at:
+        return 0.0
+    wait = min(settings.completion.max_debounce_ms, ask.document.keystroke_gap_ms * 0.5) / 1000
+    return max(0.0, ask.document.edited_at + wait - time.monotonic())
+
+
+def _show_delay_seconds(ask: Ask, settings: Settings) -> float:
+    if not ask.document.edited_at:
+        return 0.0
+    shown_at = ask.document.edited_at + settings.completion.min_show_delay_ms / 1000
+    return max(0.0, shown_at - time.monotonic())
+
+
+async def _generate(
+    session: Session, ask: Ask, entry: Entry, banned: tuple[str, ...] = ()
+) -> Suggestion:
+    limit = session.settings.completion.time_limit_ms
+    options = CompletionOptions(
+        automatic=ask.automatic,
+        time_limit_ms=float(limit) if ask.automatic and limit else None,
+        banned=banned,
+    )
+    gap = _gap(ask)
+    try:
+        completion = await session.engine.complete(gap, options)
+    except ModelUnavailable:
+        raise NoSuggestion("model-unavailable") from None
+    except Exception as error:  # noqa: BLE001 -- the editor gets an empty answer, the log a line
+        wire.report(error)
+        raise NoSuggestion("model-failed") from None
+    entry.note(
+        source="model",
+        stop_reason=completion.stop_reason,
+        timings_ms={name: round(ms, 1) for name, ms in completion.timings_ms.items()},
+        prompt_tokens=completion.prompt_tokens,
+        cached_tokens=completion.cached_tokens,
+        new_tokens=completion.new_tokens,
+    )
+    if not completion.text:
+        raise NoSuggestion(completion.stop_reason)
+    suggestion = Suggestion(
+        entry.id, completion.text, min(completion.replace_after, len(ask.suffix))
+    )
+    # It is kept even where the text has moved on: what was typed may be how it begins.
+    session.cache.put(suggestion, language=gap.language, prefix=gap.prefix, suffix=gap.suffix)
+    return suggestion
+
+
+async def _allowed(session: Session, ask: Ask, entry: Entry, suggestion: Suggestion) -> Suggestion:
+    """The suggestion with its verdict, or another one, or none, as the mode wants it."""
+    mode = session.settings.attribution.mode
+    banned: tuple[str, ...] = ()
+    for _ in range(_REGENERATIONS + 1):
+        judged = await _judged(session, ask, entry, suggestion, wait=mode != "warn")
+        entry.note(matches=len(judged.matches), checked=judged.checked)
+        if mode == "warn" or not (judged.matches or _unjudged(session, judged)):
+            return judged
+        session.cache.drop(judged.id)
+        if not judged.matches:
+            raise NoSuggestion("dropped:unchecked")
+        if mode == "hide":
+            raise NoSuggestion("dropped:near-verbatim")
+        banned += (suggestion.text,)
+        suggestion = await _generate(session, ask, entry, banned)
+    session.cache.drop(suggestion.id)
+    raise NoSuggestion("dropped:near-verbatim")
+
+
+def _unjudged(session: Session, suggestion: Suggestion) -> bool:
+    """The index could have told, and did not in time."""
+    return session.index.index is not None and not suggestion.checked
+
+
+async def _judged(
+    session: Session, ask: Ask, entry: Entry, suggestion: Suggestion, *, wait: bool
+) -> Suggestion:
+    index = session.index.index
+    if suggestion.checked or index is None:
+        return suggestion
+
+    def check() -> list[Match]:
+        after = ask.suffix[suggestion.replace_after :]
+        return index.check_completion(
+            ask.prefix, suggestion.text, after, language=ask.document.language
+        )
+
+    started = time.monotonic()
+    checking = session.spawn(session.candidates.run(check))
+    budget = _PATIENCE_S if wait else session.settings.attribution.budget_ms / 1000
+    done, _ = await asyncio.wait({checking}, timeout=budget)
+    entry.note(attribution_ms=round((time.monotonic() - started) * 1000, 1))
+    if done:
+        return _with_verdict(session, suggestion, checking)
+    checking.add_done_callback(lambda late: _with_verdict(session, suggestion, late))
+    return suggestion
+
+
+def _with_verdict(
+    session: Session, suggestion: Suggestion, checked: asyncio.Task[list[Match]]
+) -> Suggestion:
+    if checked.cancelled():
+        return suggestion
+    if (error := checked.exception()) is not None:
+        wire.report(error)
+        return suggestion
+    matches = tuple(checked.result())
+    session.cache.judge(suggestion.id, matches)
+    return replace(suggestion, matches=matches, checked=True)
+
+
+def _gap(ask: Ask) -> Gap:
+    return Gap(ask.prefix, ask.suffix, ask.document.shown_path, ask.document.language)
+
+
+@lru_cache(maxsize=256)
+def pattern_of(glob: str) -> re.Pattern[str]:
+    """A glob as editors write them: * stays within a name, ** crosses folders."""
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    anywhere = "" if glob.startswith(("/", "**")) else "(?:.*/)?"
+    return re.compile(anywhere + "".join(meaning.get(part, re.escape(part)) for part in parts))
