@@ -1,0 +1,162 @@
+"""Every number of a run, frozen, from one TOML file."""
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class RecipeError(Exception):
+    """A recipe cannot be used; the message says which line to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecipe:
+    """A Llama with one key/value head (multi-query attention, as StarCoder's)."""
+
+    vocabulary: int = 16384
+    hidden: int = 384
+    layers: int = 6
+    heads: int = 3
+    head_dim: int = 128
+    intermediate: int = 1024
+    positions: int = 8192
+    rope_theta: float = 100000.0
+    norm_eps: float = 1e-5
+    init_std: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRecipe:
+    """How documents become fill-in-the-middle examples; shares are relative weights."""
+
+    fim_rate: float = 0.75  # the rest is plain left-to-right
+    spm_rate: float = 0.65  # of the fill-in-the-middle examples; the engine serves this order
+    path_rate: float = 0.6  # `<filename>path` first
+    single_line: float = 0.5
+    block: float = 0.15
+    node: float = 0.2
+    random: float = 0.15
+    closer_rate: float = 0.15  # of single lines: stop before closing brackets already there
+    max_middle: int = 1600  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class DataRecipe:
+    context: int = 1024  # tokens per row
+    rows: int = 16  # rows per optimiser step, over all processes
+    documents_per_block: int = 192  # documents that are packed together
+    seed: int = 1
+    characters_per_token: float = 3.6  # only sizes the pieces of long files
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OptimRecipe:
+    matrix_lr: float = 0.02  # Muon, for the matrices of the blocks
+    matrix_momentum: float = 0.95
+    matrix_decay: float = 0.05
+    embedding_lr: float = 0.003  # AdamW
+    norm_lr: float = 0.003  # AdamW
+    beta1: float = 0.9
+    beta2: float = 0.95
+    eps: float = 1e-10
+    clip: float = 0.0  # 0: no gradient clipping
+    warmup_steps: int = 60
+    stable: float = 0.45  # of the budget at the full rate, then linear to `floor`
+    floor: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecipe:
+    steps: int = 0  # 0: the time budget alone ends the run
+    time_budget_s: float = 0.0
+    checkpoint_every_s: float = 240.0
+    keep: int = 2
+    dtype: str = "bfloat16"  # of weights and activations; masters are float32
+    micro_rows: int = 8  # rows per forward pass
+    head_chunk: int = 512  # positions whose logits exist at once
+    compile: bool = False
+    threads: int = 0  # 0: torch decides
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    name: str
+    model: ModelRecipe = field(default_factory=ModelRecipe)
+    spans: SpanRecipe = field(default_factory=SpanRecipe)
+    data: DataRecipe = field(default_factory=DataRecipe)
+    optim: OptimRecipe = field(default_factory=OptimRecipe)
+    run: RunRecipe = field(default_factory=RunRecipe)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over what decides the result: everything but the budget and the checkpoints."""
+        values = dataclasses.asdict(self)
+        for name in ("steps", "time_budget_s", "checkpoint_every_s", "keep", "threads"):
+            del values["run"][name]
+        del values["data"]["workers"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """A recipe of ours by name, or any TOML file by path; RecipeError when it cannot be used."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{name_or_path}.toml"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(each.stem for each in RECIPES.glob("*.toml")))
+        raise RecipeError(f"no recipe {name_or_path}: use one of {known} or a file.toml") from None
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} is not TOML: {error}") from error
+    recipe = _build(Recipe, {"name": path.stem, **values}, path.name)
+    _check(recipe, path.name)
+    return recipe
+
+
+T = TypeVar("T")
+
+
+def _build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
+    """Make the dataclass, refusing names and types that it does not have."""
+    hints = get_type_hints(kind)
+    out: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in hints:
+            raise RecipeError(f"{where}: unknown key {name!r}; known: {', '.join(hints)}")
+        wanted = hints[name]
+        if dataclasses.is_dataclass(wanted) and isinstance(wanted, type):
+            if not isinstance(value, dict):
+                raise RecipeError(f"{where}: {name} must be a table")
+            out[name] = _build(wanted, value, f"{where} [{name}]")
+        else:
+            out[name] = _value(wanted, value, f"{where}: {name}")
+    return kind(**out)
+
+
+def _value(wanted: object, value: object, where: str) -> object:
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not wanted:
+        name = getattr(wanted, "__name__", wanted)
+        raise RecipeError(f"{where} must be {name}, not {value!r}")
+    return value
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    if recipe.data.rows % recipe.run.micro_rows:
+        raise RecipeError(f"{where}: data.rows must be a multiple of run.micro_rows")
+    if recipe.data.context > recipe.model.positions:
+        raise RecipeError(f"{where}: data.context exceeds model.positions")
+    if recipe.run.dtype not in ("bfloat16", "float32"):
+        raise RecipeError(f"{where}: run.dtype must be bfloat16 or float32")
+    if recipe.spans.max_middle > 2 * recipe.data.context:
+        raise RecipeError(f"{where}: spans.max_middle must leave room: at most 2 x data.context")
