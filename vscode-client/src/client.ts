@@ -32,7 +32,7 @@ export class Client implements vscode.Disposable {
 
   /** The server's account of the last requests; undefined when no server runs. */
   async explain(): Promise<ExplainResult | undefined> {
-    return this.client?.state === State.Running ? this.client.sendRequest<ExplainResult>(EXPLAIN) : undefined;
+    return this.client?.state === State.Running ? this.client.sendRequest<ExplainResult>(EXPLAIN, {}) : undefined;
   }
 
   dispose(): void {
@@ -58,12 +58,11 @@ export class Client implements vscode.Disposable {
     const { command, args, env } = server;
     const client = new LanguageClient("footnote", "Footnote", { command, args, options: { env } }, this.options());
     client.onNotification(STATUS, (status: StatusParams) => this.onStatus(status));
+    // Once it runs the server speaks for itself.
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Starting) {
         this.onStatus({ kind: NORMAL, busy: true, message: "Footnote is starting" });
-      } else if (newState === State.Running) {
-        this.onStatus({ kind: NORMAL, busy: false, message: "" });
-      } else {
+      } else if (newState === State.Stopped) {
         this.onStatus({ kind: INACTIVE, busy: false, message: "Footnote is not running" });
       }
     });

@@ -51,8 +51,10 @@ async function toggle(): Promise<void> {
 }
 
 async function explain(running: Client): Promise<void> {
-  const account = await running.explain();
-  const content = account === undefined ? "Footnote's server is not running.\n" : accountOf(account);
+  const content = await running.explain().then(
+    (account) => (account === undefined ? "# Footnote's server is not running.\n" : accountOf(account)),
+    (error: unknown) => `# Footnote's server did not answer: ${String(error)}\n`,
+  );
   const document = await vscode.workspace.openTextDocument({ content, language: "yaml" });
   await vscode.window.showTextDocument(document, { preview: true });
 }
