@@ -60,6 +60,7 @@ def write_shards(
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    staging.chmod(0o755)  # mkdtemp is for secrets; a corpus may be shared
     try:
         manifest = _write(staging, documents, meta, shard_bytes)
         _swap(staging, folder)

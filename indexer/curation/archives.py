@@ -1,15 +1,30 @@
 """Lists what is inside a package file, in memory: nothing is unpacked, nothing is run."""
 
 import io
+import lzma
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
 _MEMBERS = 200_000  # more members than any real package has
 _PLAIN_LIMIT = 1 << 30  # bytes of one unpacked .deb data member
+
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    RuntimeError,  # an encrypted zip, a compression nobody uses
+)
 
 
 class ArchiveError(Exception):
@@ -38,14 +53,30 @@ def entries(kind: str, path: Path) -> Iterator[Entry]:
         "git": _tar_file,
         "folder": _folder,
     }[kind]
-    try:
+    with _refusing(path):
         for count, entry in enumerate(reader(path)):
             if count >= _MEMBERS:
                 raise ArchiveError(f"{path.name} has more than {_MEMBERS} files")
             parts = entry.path.split("/")
             if not entry.path.startswith("/") and ".." not in parts and "\\" not in entry.path:
-                yield entry
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, ValueError) as error:
+                yield replace(entry, read=_guarded(entry.read, path))
+
+
+def _guarded(read: Callable[[int], bytes], path: Path) -> Callable[[int], bytes]:
+    """Reading a member can fail as well as listing it."""
+
+    def guarded(limit: int) -> bytes:
+        with _refusing(path):
+            return read(limit)
+
+    return guarded
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
         raise ArchiveError(f"{path.name} cannot be read: {error}") from error
 
 

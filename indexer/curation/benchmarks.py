@@ -102,10 +102,11 @@ def _exercises(folder: Path) -> Iterator[str]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Doc strings apart from the code around them, and the whole."""
+    """The whole, doc strings apart from the code around them, and their prose alone."""
     yield text
-    for quoted in re.findall(r'"""([^"]*)"""|\'\'\'([^\']*)\'\'\'', text):
-        yield quoted[0] or quoted[1]
+    for double, single in re.findall(r'"""(.*?)"""|\'\'\'(.*?)\'\'\'', text, re.DOTALL):
+        yield double or single
+        yield re.split(r">>>|\b[Ee]xamples?\b", double or single)[0]
 
 
 def save(fingerprints: Fingerprints, path: Path) -> None:

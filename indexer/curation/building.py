@@ -1,6 +1,7 @@
 """The whole build: fetch, refine each source, select over all, write shards."""
 
 import gc
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -113,13 +114,18 @@ def _outcomes(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, dict[str
         for task in tasks:
             yield task, _try(task)
         return
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_die_quietly)
     try:
         waiting = {pool.submit(_try, task): task for task in tasks}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _die_quietly() -> None:
+    """Let Ctrl-C end a worker at once and without a trace; an unfinished source leaves nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _try(task: Task) -> dict[str, Any] | str:

@@ -5,7 +5,7 @@ A finished file is kept under its name, so a build that was stopped goes on wher
 """
 
 import hashlib
-import os
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -113,14 +113,14 @@ def _download(source: Source, path: Path) -> None:
     }[source.kind]
     error = ""
     for _ in range(_ATTEMPTS):
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=path.parent.resolve()) as name:
+            folder = Path(name)
             try:
-                client(source, Path(folder))
-                found = Path(folder) / path.name
-                if found.is_file():
-                    os.replace(found, path)  # noqa: PTH105 - the atomic one, named as such
+                client(source, folder)
+                if (folder / path.name).is_file():
+                    (folder / path.name).replace(path)
                     return
-                given = ", ".join(sorted(each.name for each in Path(folder).iterdir())) or "nothing"
+                given = ", ".join(sorted(each.name for each in folder.iterdir())) or "nothing"
                 raise FetchError(f"{source.label}: expected {path.name}, was given {given}")
             except FetchError as problem:
                 error = str(problem)
@@ -129,11 +129,23 @@ def _download(source: Source, path: Path) -> None:
 
 def _pip(source: Source, folder: Path) -> None:
     platforms = [part for each in PLATFORMS for part in ("--platform", each)]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input",
+    command = [*_pip_client(), "download", "--quiet", "--no-deps", "--no-input",
                "--disable-pip-version-check", "--only-binary=:all:", *platforms,
                "--implementation", "cp", "--python-version", "3.11", "-d", str(folder),
                f"{source.name}=={source.version}"]  # fmt: skip
     _run(source, command, folder)
+
+
+def _pip_client() -> list[str]:
+    """pip of this environment; environments made by uv have none, so one from elsewhere."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    for name in ("pip", "pip3"):
+        if found := shutil.which(name):
+            return [found]
+    if uv := shutil.which("uv"):
+        return [uv, "tool", "run", "pip"]
+    raise FetchError(f"pip is not installed: run `{sys.executable} -m ensurepip`, then build again")
 
 
 def _npm(source: Source, folder: Path) -> None:

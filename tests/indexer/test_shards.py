@@ -89,9 +89,7 @@ def test_a_failed_write_leaves_the_old_shards_and_nothing_beside(tmp_path):
 
 def test_attachments_move_in_with_the_shards(tmp_path):
     (tmp_path / "d").write_text("dropped")
-    write_shards(
-        tmp_path / "c", DOCUMENTS, meta={**META, "attachments": {"d.txt": tmp_path / "d"}}
-    )
+    write_shards(tmp_path / "c", DOCUMENTS, meta={**META, "attachments": {"d.txt": tmp_path / "d"}})
     assert (tmp_path / "c" / "d.txt").read_text() == "dropped"
     assert "attachments" not in open_shards(tmp_path / "c").meta
 
