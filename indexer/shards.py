@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -15,6 +16,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 _COLUMNS = tuple(each.name for each in fields(Document))
 _BATCH_BYTES = 16 << 20
+_DAY = 86_400  # seconds
 
 
 class CorpusUnavailable(Exception):
@@ -59,6 +61,7 @@ def write_shards(
     A build that dies leaves the folder as it was.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     staging.chmod(0o755)  # mkdtemp is for secrets; a corpus may be shared
     try:
@@ -68,6 +71,13 @@ def write_shards(
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return manifest
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed writers left beside the folder a day ago or earlier."""
+    for left in folder.parent.glob(f".{folder.name}-*"):
+        if time.time() - left.stat().st_mtime > _DAY:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _write(
