@@ -175,4 +175,5 @@ def layout_to_json(layout: FimLayout) -> dict[str, Any]:
 
 def layout_from_json(values: Mapping[str, Any]) -> FimLayout:
     """The inverse of `layout_to_json`; TypeError on an unknown name."""
-    return FimLayout(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return FimLayout(**plain)

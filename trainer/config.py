@@ -9,6 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+# Keys of [run] that change how fast a result comes, or how far a run goes, not what is learned.
+_NOT_RESULT = (
+    "steps",
+    "time_budget_s",
+    "checkpoint_every_s",
+    "keep",
+    "threads",
+    "micro_rows",
+    "head_chunk",
+    "compile",
+)
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -99,7 +110,7 @@ class Recipe:
     def hash(self) -> str:
         """SHA-256 over what decides the result: everything but the budget and the checkpoints."""
         values = dataclasses.asdict(self)
-        for name in ("steps", "time_budget_s", "checkpoint_every_s", "keep", "threads"):
+        for name in _NOT_RESULT:
             del values["run"][name]
         del values["data"]["workers"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

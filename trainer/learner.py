@@ -76,13 +76,14 @@ class Learner(nn.Module):
         _exponentials = torch.compile(_plain_exponentials, dynamic=False)
 
 
-def _plain_exponentials(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """exp(logits - max) in the logits' type, its sum in float32, and log-sum-exp, row by row."""
+def _plain_exponentials(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn each row into exp(row - its maximum), in place; the sum and log-sum-exp in float32."""
     wide = logits.float()
     top = wide.amax(-1, keepdim=True)
     exponentials = torch.exp(wide - top)
     total = exponentials.sum(-1, keepdim=True)
-    return exponentials.to(logits.dtype), total, top + torch.log(total)
+    logits.copy_(exponentials)
+    return total, top + torch.log(total)
 
 
 _exponentials: Any = _plain_exponentials
@@ -102,21 +103,25 @@ class _HeadLoss(torch.autograd.Function):
         share = (counted / counted.sum().clamp(min=1)).unsqueeze(1)  # [positions, 1]
         targets = labels.clamp(min=0).unsqueeze(1)
         grad_hidden = torch.empty_like(hidden)
-        grad_weight = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)
+        grad_weight = torch.zeros(weight.shape[::-1], dtype=torch.float32, device=weight.device)
         loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        everyone = torch.arange(chunk, device=hidden.device)
+        # One buffer for all chunks: fresh memory of this size costs more than the product in it.
+        buffer = hidden.new_empty((min(chunk, len(hidden)), len(weight)))
         for start in range(0, len(hidden), chunk):
             here = slice(start, start + chunk)
             part, target, each = hidden[here], targets[here], share[here]
-            logits = part @ weight.t()
+            logits = torch.mm(part, weight.t(), out=buffer[: len(part)])
             chosen = logits.gather(1, target).float()
-            exponentials, total, log_sum = _exponentials(logits)
+            total, log_sum = _exponentials(logits)
             loss += ((log_sum - chosen) * each).sum()
             at_target = (torch.exp(chosen - log_sum) - 1) * total
-            exponentials.scatter_(1, target, at_target.to(logits.dtype))
+            # not scatter_: on the CPU it walks the whole matrix
+            logits[everyone[: len(part)], target[:, 0]] = at_target[:, 0].to(logits.dtype)
             scale = each / total
-            grad_hidden[here] = (exponentials @ weight) * scale
-            grad_weight += exponentials.t() @ (part * scale).to(logits.dtype)
-        ctx.save_for_backward(grad_hidden, grad_weight.to(weight.dtype))
+            grad_hidden[here] = (logits @ weight) * scale
+            grad_weight += (part * scale).to(logits.dtype).t().contiguous() @ logits
+        ctx.save_for_backward(grad_hidden, grad_weight.t().to(weight.dtype))
         return loss
 
     @staticmethod

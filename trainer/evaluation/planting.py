@@ -78,7 +78,9 @@ def _script_functions(text: str) -> Iterator[Passage]:
                 part = textwrap.dedent("\n".join(lines[number : last + 1]))
                 yield Passage(part, number + 1, last + 1)
                 break
-            if lines[last].strip() and not lines[last].startswith((start[1] + " ", start[1] + "\t")):
+            if lines[last].strip() and not lines[last].startswith(
+                (start[1] + " ", start[1] + "\t")
+            ):
                 break
 
 
@@ -101,7 +103,12 @@ def copy_of(text: str, kind: str, language: str, rng: Random) -> str | None:
 
 def _rename(tree: ast.Module, rng: Random) -> ast.Module:
     """Gives the function and all its local names new ones, each the same throughout."""
-    fixed = {name for node in ast.walk(tree) if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
+    fixed = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Global | ast.Nonlocal)
+        for name in node.names
+    }
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | fixed
     own: dict[str, str] = {}
     fresh = [word for word in _WORDS if word not in used]
@@ -123,7 +130,10 @@ def _rename(tree: ast.Module, rng: Random) -> ast.Module:
             node.arg = own.get(node.arg, node.arg)
         elif isinstance(node, ast.Name):
             node.id = own.get(node.id, node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ExceptHandler) and node.name:
+        elif (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ExceptHandler)
+            and node.name
+        ):
             node.name = own.get(node.name, node.name)
     return tree
 
@@ -201,7 +211,11 @@ def plant(host: str, copy: str, language: str, rng: Random) -> tuple[str, int, i
     lines = host.splitlines()
     number, indent = rng.choice(_gaps(host, lines, language) or [(len(lines), "")])
     planted = ["", *textwrap.indent(copy, indent).splitlines(), ""]
-    return "\n".join([*lines[:number], *planted, *lines[number:], ""]), number + 2, number + len(planted) - 1
+    return (
+        "\n".join([*lines[:number], *planted, *lines[number:], ""]),
+        number + 2,
+        number + len(planted) - 1,
+    )
 
 
 def _gaps(host: str, lines: list[str], language: str) -> list[tuple[int, str]]:
