@@ -28,7 +28,7 @@ class Suggestion:
 
 @dataclass(slots=True)
 class _Entry:
-    context: tuple[str, str]
+    context: tuple[str, str]  # the document's URI and what follows the cursor
     length: int  # of all text before the cursor when it was made
     window: str  # the end of that text
     made_at: float
@@ -57,9 +57,9 @@ class SuggestionCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def put(self, suggestion: Suggestion, *, language: str, prefix: str, suffix: str) -> None:
+    def put(self, suggestion: Suggestion, *, uri: str, prefix: str, suffix: str) -> None:
         self._entries[suggestion.id] = _Entry(
-            (language, suffix[:_SUFFIX]),
+            (uri, suffix[:_SUFFIX]),
             len(prefix),
             prefix[-_WINDOW:],
             self._clock(),
@@ -68,9 +68,9 @@ class SuggestionCache:
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
-    def find(self, *, language: str, prefix: str, suffix: str) -> Suggestion | None:
+    def find(self, *, uri: str, prefix: str, suffix: str) -> Suggestion | None:
         """What remains of a suggestion that the text before the cursor agrees with."""
-        context = (language, suffix[:_SUFFIX])
+        context = (uri, suffix[:_SUFFIX])
         oldest = self._clock() - self._seconds
         for key, entry in reversed(self._entries.items()):
             typed = len(prefix) - entry.length

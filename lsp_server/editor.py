@@ -20,6 +20,7 @@ class Editor:
 
     def __init__(self, server: LanguageServer) -> None:
         self._server = server
+        self._told: protocol.StatusParams | None = None
 
     def publish(self, uri: str, version: int | None, found: list[types.Diagnostic]) -> None:
         self._server.text_document_publish_diagnostics(
@@ -36,7 +37,9 @@ class Editor:
         self._server.window_log_message(types.LogMessageParams(types.MessageType.Info, message))
 
     def tell_status(self, status: protocol.StatusParams) -> None:
-        self._server.protocol.notify(protocol.STATUS, protocol.to_json(status))
+        if status != self._told:
+            self._told = status
+            self._server.protocol.notify(protocol.STATUS, protocol.to_json(status))
 
     async def configuration(self, section: str) -> Any:
         """What the editor has set under a section, or None where it does not say."""

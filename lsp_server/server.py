@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import protocol, wire
@@ -30,23 +31,14 @@ from lsp_server.wire import FootnoteProtocol
 if TYPE_CHECKING:
     from lsp_server.features.loading import LoadModel, OpenIndex
 
-_NOTEBOOKS = types.NotebookDocumentSyncOptions(
-    notebook_selector=[
-        types.NotebookDocumentFilterWithNotebook(
-            notebook="jupyter-notebook",
-            cells=[types.NotebookCellLanguage(language="python")],
-        )
-    ]
-)
-
-
 class FootnoteServer(LanguageServer):
     """pygls' server with our protocol; an error of ours is no message box of theirs."""
 
     protocol: FootnoteProtocol
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        wire.report(error)
+        if not isinstance(error, JsonRpcException):  # those are the client's, and it is told
+            wire.report(error)
 
 
 @dataclass(frozen=True, slots=True)

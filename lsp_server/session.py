@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lsp_server import wire
 from lsp_server.cache import SuggestionCache
 from lsp_server.capabilities import Client
 from lsp_server.protocol import (
@@ -74,8 +75,13 @@ class Session:
         """Run beside the messages; kept here, for asyncio itself keeps no task alive."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._spent)
         return task
+
+    def _spent(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            wire.report(error)
 
     def first_time(self, message: str) -> bool:
         """Whether this message was not shown before."""

@@ -83,8 +83,7 @@ async def suggest(session: Session, ask: Ask, entry: Entry) -> Suggestion | None
 async def _suggest(session: Session, ask: Ask, entry: Entry) -> Suggestion:
     if (why := gate(ask, session.settings)) is not None:
         raise NoSuggestion(f"gated:{why}")
-    gap = _gap(ask)
-    found = session.cache.find(language=gap.language, prefix=gap.prefix, suffix=gap.suffix)
+    found = session.cache.find(uri=ask.document.uri, prefix=ask.prefix, suffix=ask.suffix)
     if found is not None:
         # Nothing is left to do for a model that still works on an older ask.
         session.engine.supersede()
@@ -162,7 +161,7 @@ async def _generate(
         entry.id, completion.text, min(completion.replace_after, len(ask.suffix))
     )
     # It is kept even where the text has moved on: what was typed may be how it begins.
-    session.cache.put(suggestion, language=gap.language, prefix=gap.prefix, suffix=gap.suffix)
+    session.cache.put(suggestion, uri=ask.document.uri, prefix=ask.prefix, suffix=ask.suffix)
     return suggestion
 
 
@@ -220,9 +219,8 @@ def _with_verdict(
 ) -> Suggestion:
     if checked.cancelled():
         return suggestion
-    if (error := checked.exception()) is not None:
-        wire.report(error)
-        return suggestion
+    if checked.exception() is not None:
+        return suggestion  # the session has reported it
     matches = tuple(checked.result())
     session.cache.judge(suggestion.id, matches)
     return replace(suggestion, matches=matches, checked=True)

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import (
     JsonRPCNotification,
     JsonRPCRequestMessage,
@@ -96,6 +96,8 @@ class FootnoteProtocol(LanguageServerProtocol):
             if is_request:
                 code = types.ErrorCodes.InvalidParams
                 self._refuse(identity, code, f"the parameters of {method} cannot be read")
+            elif method is None and (waiting := self._request_futures.pop(identity, None)):
+                waiting.set_exception(JsonRpcInvalidParams())
             else:
                 _log.warning("a message that cannot be read was left out (%s)", name_of(error))
             return

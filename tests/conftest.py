@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 NETWORK = "FOOTNOTE_TEST_NETWORK"
 _HERE = {"localhost", "127.0.0.1", "::1", ""}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update", action="store_true", help="rewrite the expectations of the case files"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,6 +26,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("network"):
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees the corpus or the index of whoever runs it, nor do the processes it starts."""
+    before = os.environ.get("FOOTNOTE_HOME")
+    os.environ["FOOTNOTE_HOME"] = str(tmp_path_factory.mktemp("home"))
+    yield
+    if before is None:
+        del os.environ["FOOTNOTE_HOME"]
+    else:
+        os.environ["FOOTNOTE_HOME"] = before
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,228 @@
+"""An editor for tests: opens, types, asks, cancels; ends in failure if the server misbehaved.
+
+Misbehaving is: a line on stderr, an exit code that is not 0, a message nobody expected, two
+answers to one request, or none.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lsp_server.client import Client
+from tests.support import staged
+from tests.support.casefile import Place, cut
+
+GHOST = {
+    "textDocument": {
+        "inlineCompletion": {"dynamicRegistration": True},
+        "hover": {"contentFormat": ["markdown", "plaintext"]},
+        "publishDiagnostics": {
+            "relatedInformation": True,
+            "versionSupport": True,
+            "codeDescriptionSupport": True,
+            "dataSupport": True,
+        },
+    },
+    "general": {"positionEncodings": ["utf-16"]},
+}
+NO_INDEX = "no attribution index at"  # the suite has none unless a test builds one
+_ALWAYS = {"footnote/status", "textDocument/publishDiagnostics", "$/progress"}
+
+
+class Stage:
+    """The script of a staged model, and the record of its calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.write({"text": "{before}|{after}"})
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return (sys.executable, "-I", str(Path(staged.__file__)), str(self.folder))
+
+    def write(self, *rules: Mapping[str, Any], **script: Any) -> None:
+        (self.folder / "calls.jsonl").write_text("")
+        text = json.dumps({"rules": list(rules), **script})
+        fresh = self.folder / "script.new"
+        fresh.write_text(text)
+        fresh.replace(self.folder / "script.json")
+
+    def calls(self) -> list[dict[str, Any]]:
+        lines = (self.folder / "calls.jsonl").read_text().splitlines()
+        return [call for call in map(json.loads, lines) if "before" in call]
+
+
+class Editor:
+    """One server, initialised and watched."""
+
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        *,
+        capabilities: Mapping[str, Any] = GHOST,
+        options: Any = None,
+        answers: Mapping[str, Callable[[Any], Any]] | None = None,
+        allowed: set[str] = frozenset(),  # type: ignore[assignment]
+        said: tuple[str, ...] = (NO_INDEX,),
+        stderr_allowed: str = "",
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.client = Client(command, cwd=cwd, env=env, answers=answers)
+        self._allowed = _ALWAYS | set(allowed)
+        self._said = said
+        self._stderr_allowed = stderr_allowed
+        self._versions: dict[str, int] = {}
+        self._names = itertools.count(1)
+        self.started = time.monotonic()
+        self.hello = self.client.request(
+            "initialize",
+            {
+                "processId": None,
+                "rootUri": None,
+                "clientInfo": {"name": "test"},
+                "capabilities": capabilities,
+                "initializationOptions": options,
+            },
+        )
+        self.encoding = self.hello["capabilities"]["positionEncoding"]
+        self.client.notify("initialized", {})
+
+    def __enter__(self) -> Editor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.client.kill()
+            return
+        self.close()
+
+    def close(self) -> None:
+        code = self.client.end()
+        wrong = [
+            line
+            for line in self.client.stderr
+            if not (self._stderr_allowed and self._stderr_allowed in line)
+        ]
+        assert wrong == [], "\n".join(wrong)
+        assert code == 0
+        assert self.client.doubled == []
+        assert [note for note in self.client.notes if not self._expected(note)] == []
+
+    def _expected(self, note: Mapping[str, Any]) -> bool:
+        if note["method"] == "window/showMessage":
+            return any(text in note["params"]["message"] for text in self._said)
+        return note["method"] in self._allowed
+
+    def messages(self) -> list[str]:
+        """What was shown to the person so far."""
+        return [
+            note["params"]["message"]
+            for note in self.client.notes
+            if note["method"] == "window/showMessage"
+        ]
+
+    def ready(self) -> dict[str, Any]:
+        """Wait until model and index are there or known not to be; the last status."""
+        note = self.client.wait_for(
+            lambda note: note["method"] == "footnote/status" and not note["params"]["busy"]
+        )
+        return note["params"]
+
+    def open(
+        self, text: str, *, name: str = "", language: str = "python", scheme: str = "file"
+    ) -> str:
+        name = name or f"file{next(self._names)}.py"
+        uri = name if ":" in name else f"{scheme}:///project/{name}"
+        self._versions[uri] = 1
+        self.client.notify(
+            "textDocument/didOpen",
+            {"textDocument": {"uri": uri, "languageId": language, "version": 1, "text": text}},
+        )
+        return uri
+
+    def open_at(self, marked: str, **more: Any) -> tuple[str, dict[str, int]]:
+        """Open a text with a <CURSOR> in it; its URI and the position."""
+        place = cut("", marked)
+        return self.open(place.text, **more), self.position(place)
+
+    def position(self, place: Place) -> dict[str, int]:
+        """Computed the slow and certain way."""
+        line = place.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[place.line]
+        return {"line": place.line, "character": units(line[: place.index], self.encoding)}
+
+    def change(self, uri: str, *changes: Mapping[str, Any]) -> None:
+        self._versions[uri] += 1
+        document = {"uri": uri, "version": self._versions[uri]}
+        self.client.notify(
+            "textDocument/didChange", {"textDocument": document, "contentChanges": list(changes)}
+        )
+
+    def type(self, uri: str, at: Mapping[str, int], text: str) -> dict[str, int]:
+        """Insert text on one line; the position behind it."""
+        self.change(uri, {"range": {"start": at, "end": at}, "text": text})
+        return {"line": at["line"], "character": at["character"] + units(text, self.encoding)}
+
+    def close_document(self, uri: str) -> None:
+        self.client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+
+    def ask(self, uri: str, at: Mapping[str, int], *, kind: int = 1, **context: Any) -> int:
+        params = {
+            "textDocument": {"uri": uri},
+            "position": at,
+            "context": {"triggerKind": kind, **context},
+        }
+        return self.client.ask("textDocument/inlineCompletion", params)
+
+    def suggestion(
+        self, uri: str, at: Mapping[str, int], *, kind: int = 1, **context: Any
+    ) -> dict[str, Any] | None:
+        """The one item, or None."""
+        reply = self.client.reply(self.ask(uri, at, kind=kind, **context))
+        assert "error" not in reply, reply
+        return only_item(reply["result"])
+
+    def hover(self, uri: str, at: Mapping[str, int]) -> Any:
+        params = {"textDocument": {"uri": uri}, "position": at}
+        return self.client.request("textDocument/hover", params)
+
+    def diagnostics(self, uri: str, version: int | None = None) -> list[dict[str, Any]]:
+        """Wait for those of a version; without one, for the first that are not empty."""
+        note = self.client.wait_for(
+            lambda note: note["method"] == "textDocument/publishDiagnostics"
+            and note["params"]["uri"] == uri
+            and (
+                note["params"]["version"] == version
+                if version is not None
+                else bool(note["params"]["diagnostics"])
+            )
+        )
+        return note["params"]["diagnostics"]
+
+    def reasons(self) -> list[str]:
+        """Why the last requests ended as they did, newest first."""
+        requests = self.client.request("footnote/explain")["requests"]
+        return [request["reason"] for request in requests]
+
+
+def only_item(result: Any) -> dict[str, Any] | None:
+    if result is None:
+        return None
+    (item,) = result["items"]
+    return item
+
+
+def units(text: str, encoding: str) -> int:
+    width = {"utf-8": 1, "utf-16": 2, "utf-32": 4}[encoding]
+    codec = "utf-8" if encoding == "utf-8" else f"{encoding}-le"
+    return len(text.encode(codec)) // width

@@ -1,0 +1,123 @@
+"""A real server process whose model follows a script: delays, failures, and a record of its calls.
+
+Run as `python -I tests/support/staged.py STAGE`, where STAGE is a folder. `script.json` in it is
+read at every call, so that a test can change it while the server runs:
+
+    {"load_ms": 0, "load_error": "", "rules": [{"when": "end of the text before the cursor",
+      "text": "{before}|{after}", "delay_ms": 0, "error": "", "replace_after": 0}]}
+
+The first rule whose `when` fits counts. In the text, {before} and {after} are the line around the
+cursor, {prefix} and {suffix} all of it, {calls} the number of this call. `calls.jsonl` records
+each call: what was asked, and how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from engine.api import (  # noqa: E402
+    CancelToken,
+    Completion,
+    CompletionOptions,
+    Gap,
+    ModelInfo,
+    ModelUnavailable,
+)
+
+NAME = "staged"
+
+
+class StagedCompleter:
+    """Does what script.json says."""
+
+    def __init__(self, stage: Path) -> None:
+        self._stage = stage
+        self._calls = 0
+
+    def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
+        self._calls += 1
+        rule = next(
+            (rule for rule in self.script()["rules"] if gap.prefix.endswith(rule.get("when", ""))),
+            {"text": ""},
+        )
+        ended = "done"
+        deadline = time.monotonic() + rule.get("delay_ms", 0) / 1000
+        while time.monotonic() < deadline and not cancel.cancelled:
+            time.sleep(0.002)
+        if cancel.cancelled:
+            ended = "cancelled"
+        self._record(gap, options, ended)
+        if rule.get("error"):
+            raise RuntimeError(rule["error"])
+        if ended == "cancelled":
+            return Completion("", "cancelled")
+        if any(text in rule["text"] for text in options.banned):
+            return Completion(rule.get("instead", ""), "end")
+        text = (
+            rule["text"]
+            .replace("{before}", gap.prefix.rpartition("\n")[2])
+            .replace("{after}", gap.suffix.partition("\n")[0])
+            .replace("{prefix}", gap.prefix)
+            .replace("{suffix}", gap.suffix)
+            .replace("{path}", gap.path)
+            .replace("{calls}", str(self._calls))
+        )
+        return Completion(text, "end", replace_after=rule.get("replace_after", 0))
+
+    def describe(self) -> ModelInfo:
+        return ModelInfo(
+            NAME, "cpu", "none", 1, corpus_hash=self.script().get("corpus_hash", "")
+        )
+
+    def close(self) -> None:
+        self._record_line({"closed": True})
+
+    def script(self) -> dict[str, Any]:
+        return json.loads((self._stage / "script.json").read_text())
+
+    def _record(self, gap: Gap, options: CompletionOptions, ended: str) -> None:
+        self._record_line(
+            {
+                "before": gap.prefix.rpartition("\n")[2],
+                "path": gap.path,
+                "automatic": options.automatic,
+                "banned": len(options.banned),
+                "ended": ended,
+            }
+        )
+
+    def _record_line(self, values: dict[str, Any]) -> None:
+        with (self._stage / "calls.jsonl").open("a") as record:
+            record.write(json.dumps(values) + "\n")
+
+
+def main() -> int:
+    import logging
+
+    from lsp_server import transport
+    from lsp_server.features.loading import open_index
+    from lsp_server.server import Parts, build_server
+
+    stage = Path(sys.argv[1])
+
+    def load(_model: str | None) -> StagedCompleter:
+        completer = StagedCompleter(stage)
+        script = completer.script()
+        time.sleep(script.get("load_ms", 0) / 1000)
+        if script.get("load_error"):
+            raise ModelUnavailable(script["load_error"])
+        return completer
+
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
+    return transport.serve_stdio(build_server(Parts(load, open_index)).protocol)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
