@@ -31,6 +31,7 @@ from lsp_server.wire import FootnoteProtocol
 if TYPE_CHECKING:
     from lsp_server.features.loading import LoadModel, OpenIndex
 
+
 class FootnoteServer(LanguageServer):
     """pygls' server with our protocol; an error of ours is no message box of theirs."""
 

@@ -96,7 +96,7 @@ class FootnoteProtocol(LanguageServerProtocol):
             if is_request:
                 code = types.ErrorCodes.InvalidParams
                 self._refuse(identity, code, f"the parameters of {method} cannot be read")
-            elif method is None and (waiting := self._request_futures.pop(identity, None)):
+            elif method is None and (waiting := self._awaited(identity)):
                 waiting.set_exception(JsonRpcInvalidParams())
             else:
                 _log.warning("a message that cannot be read was left out (%s)", name_of(error))
@@ -112,6 +112,10 @@ class FootnoteProtocol(LanguageServerProtocol):
 
     def refuse_unparsable(self) -> None:
         self._refuse(None, types.ErrorCodes.ParseError, "the message is not JSON")
+
+    def _awaited(self, identity: Any) -> Any:
+        """Who waits for the client's answer with this id, if anybody does."""
+        return self._request_futures.pop(identity, None)
 
     def _refusal(self, method: str) -> tuple[int, str] | None:
         if self._shutdown:

@@ -52,9 +52,7 @@ def profiles(stage: Stage) -> Iterator[Profiles]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.path.stem)
-def test_case(
-    case: Case, stage: Stage, profiles: Profiles, request: pytest.FixtureRequest
-) -> None:
+def test_case(case: Case, stage: Stage, profiles: Profiles, request: pytest.FixtureRequest) -> None:
     stage.write(
         {
             "text": case.get("script"),

@@ -12,7 +12,9 @@ from lsp_server.client import Client, RequestFailed
 from tests.support.editor import GHOST, Editor, Stage
 
 RECORDED = sorted(
-    each.name for each in resources.files("pytest_lsp.clients").iterdir() if each.name.endswith("json")
+    each.name
+    for each in resources.files("pytest_lsp.clients").iterdir()
+    if each.name.endswith("json")
 )
 # Helix 25.07 announces no inline completion and prefers UTF-8.
 HELIX = {
@@ -89,9 +91,7 @@ def test_before_initialize_every_request_is_refused_and_notifications_are_droppe
 
     client.request("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
     with pytest.raises(RequestFailed) as again:
-        client.request(
-            "initialize", {"processId": None, "rootUri": None, "capabilities": {}}
-        )
+        client.request("initialize", {"processId": None, "rootUri": None, "capabilities": {}})
     assert again.value.code == -32600
 
     client.request("shutdown")

@@ -78,9 +78,7 @@ def test_content_that_is_no_message_does_not_stop_the_server(
 
 
 def test_a_header_in_other_letters_is_read(editor: Editor) -> None:
-    content = json.dumps(
-        {"jsonrpc": "2.0", "id": "mine", "method": "footnote/explain"}
-    ).encode()
+    content = json.dumps({"jsonrpc": "2.0", "id": "mine", "method": "footnote/explain"}).encode()
     editor.client.expect("mine")
     editor.client.send_bytes(
         b"content-type: application/json\r\ncontent-length:%d\r\n\r\n%b" % (len(content), content)

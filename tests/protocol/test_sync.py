@@ -24,7 +24,7 @@ def test_an_emoji_before_the_cursor_does_not_shift_it(counting: Editor) -> None:
     uri, at = counting.open_at('⇥x = "😋😋" + na<CURSOR>me\n')
     item = counting.suggestion(uri, at)
 
-    assert item["insertText"].endswith('+ na¦me\n')
+    assert item["insertText"].endswith("+ na¦me\n")
     assert item["range"] == {"start": {"line": 0, "character": 0}, "end": at}
 
 
@@ -126,7 +126,7 @@ def test_a_uri_may_be_escaped_differently_from_one_message_to_the_next(counting:
 
 def naive_position(text: str, index: int, encoding: str) -> dict[str, int]:
     before = text[:index].replace("\r\n", "\n").replace("\r", "\n")
-    head, _, last = before.rpartition("\n")
+    last = before.rpartition("\n")[2]
     line = before.count("\n")
     return {"line": line, "character": units(last, encoding)}
 

@@ -199,12 +199,14 @@ class Editor:
     def diagnostics(self, uri: str, version: int | None = None) -> list[dict[str, Any]]:
         """Wait for those of a version; without one, for the first that are not empty."""
         note = self.client.wait_for(
-            lambda note: note["method"] == "textDocument/publishDiagnostics"
-            and note["params"]["uri"] == uri
-            and (
-                note["params"]["version"] == version
-                if version is not None
-                else bool(note["params"]["diagnostics"])
+            lambda note: (
+                note["method"] == "textDocument/publishDiagnostics"
+                and note["params"]["uri"] == uri
+                and (
+                    note["params"]["version"] == version
+                    if version is not None
+                    else bool(note["params"]["diagnostics"])
+                )
             )
         )
         return note["params"]["diagnostics"]

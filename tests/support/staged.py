@@ -72,9 +72,7 @@ class StagedCompleter:
         return Completion(text, "end", replace_after=rule.get("replace_after", 0))
 
     def describe(self) -> ModelInfo:
-        return ModelInfo(
-            NAME, "cpu", "none", 1, corpus_hash=self.script().get("corpus_hash", "")
-        )
+        return ModelInfo(NAME, "cpu", "none", 1, corpus_hash=self.script().get("corpus_hash", ""))
 
     def close(self) -> None:
         self._record_line({"closed": True})

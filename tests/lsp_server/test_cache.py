@@ -1,0 +1,94 @@
+"""The suggestion cache: typing along, deleting back, and nothing that does not fit."""
+
+from __future__ import annotations
+
+import pytest
+
+from lsp_server.cache import Suggestion, SuggestionCache
+
+URI = "file:///a.py"
+
+
+@pytest.fixture
+def cache() -> SuggestionCache:
+    cache = SuggestionCache()
+    cache.put(Suggestion("s1", "alpha beta"), uri=URI, prefix="x = ", suffix=")\n")
+    return cache
+
+
+def found(cache: SuggestionCache, prefix: str, suffix: str = ")\n", uri: str = URI) -> str | None:
+    suggestion = cache.find(uri=uri, prefix=prefix, suffix=suffix)
+    return suggestion.text if suggestion else None
+
+
+@pytest.mark.parametrize(
+    ("prefix", "rest"),
+    [
+        ("x = ", "alpha beta"),
+        ("x = a", "lpha beta"),
+        ("x = alpha", " beta"),
+        ("x = alpha beta", None),
+        ("x = b", None),
+        ("x =", None),
+        ("y = ", None),
+        ("longer x = ", None),
+    ],
+)
+def test_a_suggestion_fits_where_the_typed_text_is_its_beginning(
+    cache: SuggestionCache, prefix: str, rest: str | None
+) -> None:
+    assert found(cache, prefix) == rest
+
+
+def test_other_text_behind_the_cursor_or_another_file_does_not_fit(cache: SuggestionCache) -> None:
+    assert found(cache, "x = ", "\n") is None
+    assert found(cache, "x = ", uri="file:///b.py") is None
+
+
+def test_a_rest_of_spaces_is_no_suggestion() -> None:
+    cache = SuggestionCache()
+    cache.put(Suggestion("s1", "a \n "), uri=URI, prefix="", suffix="")
+    assert found(cache, "a", "") is None
+
+
+def test_only_the_newest_are_kept_and_use_keeps_one_young() -> None:
+    cache = SuggestionCache(size=2)
+    for name in "ab":
+        cache.put(Suggestion(name, name), uri=name, prefix="", suffix="")
+    assert found(cache, "", "", uri="a") == "a"
+    cache.put(Suggestion("c", "c"), uri="c", prefix="", suffix="")
+
+    assert [found(cache, "", "", uri=name) for name in "abc"] == ["a", None, "c"]
+
+
+def test_a_suggestion_grows_old() -> None:
+    now = [0.0]
+    cache = SuggestionCache(seconds=300, clock=lambda: now[0])
+    cache.put(Suggestion("s1", "text"), uri=URI, prefix="", suffix="")
+    now[0] = 299.0
+    assert found(cache, "", "") == "text"
+    now[0] = 301.0
+    assert found(cache, "", "") is None
+
+
+def test_a_late_verdict_stays_with_the_suggestion(cache: SuggestionCache) -> None:
+    assert not cache.find(uri=URI, prefix="x = ", suffix=")\n").checked
+    cache.judge("s1", ())
+    assert cache.find(uri=URI, prefix="x = al", suffix=")\n").checked
+    cache.judge("gone", ())
+
+
+def test_dropping_and_clearing_forget(cache: SuggestionCache) -> None:
+    cache.drop("s1")
+    cache.drop("s1")
+    assert found(cache, "x = ") is None
+    cache.put(Suggestion("s2", "text"), uri=URI, prefix="", suffix="")
+    cache.clear()
+    assert len(cache) == 0
+
+
+def test_a_long_file_is_compared_by_the_text_near_the_cursor(cache: SuggestionCache) -> None:
+    head = "line\n" * 1000
+    cache.put(Suggestion("s2", "text"), uri=URI, prefix=head + "y = ", suffix="")
+    assert found(cache, head + "y = te", "") == "xt"
+    assert found(cache, head.replace("line\n", "nine\n") + "y = te", "") is None

@@ -1,0 +1,216 @@
+"""The engine's thread: one completion at a time, the newest wins, failures reach who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from engine.api import (
+    CancelToken,
+    Completion,
+    CompletionOptions,
+    Gap,
+    ModelInfo,
+    ModelUnavailable,
+)
+from lsp_server.scheduler import (
+    ASLEEP,
+    LOADING,
+    READY,
+    UNAVAILABLE,
+    EngineState,
+    EngineThread,
+    LookupThread,
+)
+
+OPTIONS = CompletionOptions()
+
+
+class Gate:
+    """A completer that finishes when it is told to."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.begun = threading.Event()
+        self.closed = 0
+        self.cancelled = 0
+
+    def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
+        self.begun.set()
+        if gap.prefix == "fail":
+            raise ValueError("broken")
+        while not (self.open.wait(0.001) or cancel.cancelled):
+            pass
+        self.cancelled += cancel.cancelled
+        return Completion(gap.prefix.upper(), "end")
+
+    def describe(self) -> ModelInfo:
+        return ModelInfo("gate", "cpu", "none", 0)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class States:
+    """Waits for the states of an engine thread."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, state: EngineState) -> None:
+        with self._changed:
+            self.seen.append(state.name)
+            self._changed.notify_all()
+
+    def wait_for(self, name: str, times: int = 1) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.seen.count(name) >= times, 10)
+
+
+def started(load: Callable[[], Gate]) -> tuple[EngineThread, States]:
+    states = States()
+    thread = EngineThread(load, states)
+    thread.start()
+    return thread, states
+
+
+async def test_a_newer_request_supersedes_the_running_one() -> None:
+    gate = Gate()
+    thread, states = started(lambda: gate)
+    states.wait_for(READY)
+    older = asyncio.ensure_future(thread.complete(Gap("older", ""), OPTIONS))
+    await asyncio.to_thread(gate.begun.wait, 10)
+    newer = asyncio.ensure_future(thread.complete(Gap("newer", ""), OPTIONS))
+
+    assert (await older).stop_reason == "superseded"
+    gate.open.set()
+    assert (await newer).text == "NEWER"
+    assert gate.cancelled == 1
+    thread.close()
+
+
+async def test_cancelling_the_waiter_stops_the_work() -> None:
+    gate = Gate()
+    thread, states = started(lambda: gate)
+    states.wait_for(READY)
+    asked = asyncio.ensure_future(thread.complete(Gap("x", ""), OPTIONS))
+    await asyncio.to_thread(gate.begun.wait, 10)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    gate.open.set()
+
+    assert (await thread.complete(Gap("y", ""), OPTIONS)).text == "Y"
+    thread.close()
+
+
+async def test_a_failure_reaches_who_asked_and_the_thread_goes_on() -> None:
+    gate = Gate()
+    gate.open.set()
+    thread, states = started(lambda: gate)
+    states.wait_for(READY)
+    with pytest.raises(ValueError, match="broken"):
+        await thread.complete(Gap("fail", ""), OPTIONS)
+
+    assert (await thread.complete(Gap("fine", ""), OPTIONS)).text == "FINE"
+    thread.close()
+
+
+async def test_a_model_that_cannot_be_loaded_leaves_a_thread_that_can_try_again() -> None:
+    def missing() -> Gate:
+        raise ModelUnavailable("no model: do this")
+
+    thread, states = started(missing)
+    states.wait_for(UNAVAILABLE)
+    assert thread.state.problem == "no model: do this"
+    with pytest.raises(ModelUnavailable, match="do this"):
+        await thread.complete(Gap("x", ""), OPTIONS)
+
+    gate = Gate()
+    gate.open.set()
+    thread.restart(lambda: gate)
+    states.wait_for(READY)
+    assert (await thread.complete(Gap("x", ""), OPTIONS)).text == "X"
+    thread.close()
+
+
+def test_a_restart_during_loading_ends_with_the_new_model() -> None:
+    hold, loading = threading.Event(), threading.Event()
+    slow, fast = Gate(), Gate()
+
+    def load_slowly() -> Gate:
+        loading.set()
+        hold.wait(10)
+        return slow
+
+    thread, states = started(load_slowly)
+    assert loading.wait(10)
+    thread.restart(lambda: fast)
+    hold.set()
+    states.wait_for(READY)
+
+    assert (slow.closed, fast.closed) == (1, 0)
+    assert states.seen.count(READY) == 1
+    thread.close()
+
+
+async def test_an_idle_model_is_unloaded_and_woken() -> None:
+    gates: list[Gate] = []
+
+    def load() -> Gate:
+        gates.append(Gate())
+        gates[-1].open.set()
+        return gates[-1]
+
+    thread, states = started(load)
+    states.wait_for(READY)
+    thread.set_idle_minutes(1e-4)  # type: ignore[arg-type]
+    states.wait_for(ASLEEP)
+    assert gates[0].closed == 1
+    thread.set_idle_minutes(0)
+    thread.wake()
+    states.wait_for(READY, times=2)
+
+    assert (await thread.complete(Gap("x", ""), OPTIONS)).text == "X"
+    assert LOADING in states.seen[2:]
+    thread.close()
+
+
+def test_closing_closes_the_model_once() -> None:
+    gate = Gate()
+    thread, states = started(lambda: gate)
+    states.wait_for(READY)
+    thread.close()
+    thread._thread.join(10)
+
+    assert gate.closed == 1
+
+
+async def test_lookups_run_one_after_the_other_and_hand_their_errors_on() -> None:
+    lookups = LookupThread("test")
+    order: list[int] = []
+    await asyncio.gather(*(lookups.run(order.append, number) for number in range(20)))
+    assert order == list(range(20))
+
+    with pytest.raises(ZeroDivisionError):
+        await lookups.run(lambda: 1 // 0)
+
+
+async def test_a_lookup_nobody_waits_for_is_not_begun() -> None:
+    lookups = LookupThread("test")
+    hold = threading.Event()
+    begun: list[str] = []
+    blocking = asyncio.ensure_future(lookups.run(hold.wait, 10))
+    unwanted = asyncio.ensure_future(lookups.run(begun.append, "unwanted"))
+    await asyncio.sleep(0)
+    unwanted.cancel()
+    await asyncio.sleep(0)
+    hold.set()
+    await blocking
+    await lookups.run(begun.append, "wanted")
+
+    assert begun == ["wanted"]

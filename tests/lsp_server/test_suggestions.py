@@ -1,0 +1,78 @@
+"""Gates and waits: where nothing is suggested, and how long a keystroke is given."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from lsp_server.documents import Document, split_lines
+from lsp_server.settings import Settings, parse
+from lsp_server.suggestions import LARGEST_DOCUMENT, ask_at, debounce_seconds, gate, pattern_of
+
+
+def document(text: str = "x = ", path: str = "/p/a.py", language: str = "python") -> Document:
+    return Document(f"file://{path}", language, 1, split_lines(text))
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "fits"),
+    [
+        ("**/.env*", "/projects/mine/.env.local", True),
+        ("**/.env*", "/projects/mine/env.py", False),
+        ("**/*secret*", "/project/my_secrets.py", True),
+        ("**/*secret*", "/projects/secretary/project/a.py", False),
+        ("*.pem", "/project/key.pem", True),
+        ("generated/*.py", "/project/generated/a.py", True),
+        ("generated/*.py", "/project/generated/deep/a.py", False),
+        ("**/node_modules/**", "/project/node_modules/a/b.js", True),
+        ("/etc/**", "/etc/hosts", True),
+        ("/etc/**", "/projects/etc/hosts", False),
+        ("a?.py", "/project/ab.py", True),
+        ("[a].py", "/project/a.py", False),
+    ],
+)
+def test_a_glob_fits_as_in_editors(glob: str, path: str, fits: bool) -> None:
+    assert bool(pattern_of(glob).fullmatch(path)) is fits
+
+
+@pytest.mark.parametrize(
+    ("doc", "settings", "why"),
+    [
+        (document(), {}, None),
+        (document(), {"enabled": False}, "off"),
+        (document(language="markdown"), {}, "language-off"),
+        (document(), {"languages": {"python": False}}, "language-off"),
+        (document(path="/p/.env"), {}, "excluded"),
+        (document(text="x" * (LARGEST_DOCUMENT + 1)), {}, "large-file"),
+        (document(text="x" * LARGEST_DOCUMENT), {}, None),
+    ],
+)
+def test_a_gate_names_its_reason(doc: Document, settings: dict, why: str | None) -> None:
+    read, problems = parse(settings)
+    assert problems == []
+    assert gate(ask_at(doc, 0, automatic=True), read) == why
+
+
+def test_the_wait_adapts_to_the_typist_and_is_capped() -> None:
+    typed = document()
+    ask = ask_at(typed, 4, automatic=True)
+    assert debounce_seconds(ask, Settings()) == 0.0  # nobody has typed yet
+
+    typed.edited_at = time.monotonic()
+    typed.keystroke_gap_ms = 10_000.0
+    assert 0.05 < debounce_seconds(ask, Settings()) <= 0.075
+    typed.keystroke_gap_ms = 0.0
+    assert debounce_seconds(ask, Settings()) == 0.0
+
+
+def test_after_an_opener_there_is_nothing_to_wait_for() -> None:
+    typed = document("print(")
+    typed.edited_at = time.monotonic()
+    typed.keystroke_gap_ms = 10_000.0
+    assert debounce_seconds(ask_at(typed, 6, automatic=True), Settings()) == 0.0
+
+
+def test_half_a_surrogate_pair_becomes_text() -> None:
+    ask = ask_at(document("a\ud83db"), 2, automatic=False)
+    assert (ask.prefix, ask.suffix) == ("a\ufffd", "b")
