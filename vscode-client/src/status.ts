@@ -55,7 +55,7 @@ function background(status: Status): vscode.ThemeColor | undefined {
 }
 
 function tooltip({ message, model, index }: Status): string {
-  const lines = [message === "" ? "Footnote is ready" : message];
+  const lines = [message.startsWith("Footnote") ? message : `Footnote: ${message}`];
   if (model !== undefined) {
     const millions = (model.parameters / 1e6).toFixed(1);
     const known = model.parameters > 0 ? ` ${model.name}, ${millions} M parameters, ${model.device}` : "";
