@@ -31,7 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("build", help="download, filter and deduplicate the pinned sources")
     build.add_argument("--small", action="store_true", help="only the sources marked small")
     build.add_argument("--manifest", type=Path, help="another corpus.toml")
-    build.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    build.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
+                       help="processes (default: one for each core)")  # fmt: skip
     build.add_argument("--rank", type=int, default=0, metavar="I", help="do share I of stage 1")
     build.add_argument("--of", type=int, default=1, metavar="N", help="... of N shares, and stop")
     build.set_defaults(run=_build)
