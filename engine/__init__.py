@@ -1,1 +1,24 @@
 """Fills gaps in source text with a local model. Knows no editor, no corpus, no network."""
+
+from engine.api import (
+    CancelToken,
+    Completer,
+    Completion,
+    CompletionOptions,
+    Gap,
+    ModelInfo,
+    ModelUnavailable,
+)
+from engine.loading import load, load_in_worker
+
+__all__ = [
+    "CancelToken",
+    "Completer",
+    "Completion",
+    "CompletionOptions",
+    "Gap",
+    "ModelInfo",
+    "ModelUnavailable",
+    "load",
+    "load_in_worker",
+]

@@ -1,7 +1,7 @@
 """The nouns of completion: a gap, what fills it, and who can. Plain values, no torch."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +14,7 @@ class Gap:
     suffix: str
     path: str = ""  # relative file name, shown to models that were trained with file names
     language: str = ""  # language id as editors name it
+    skipped: int = 0  # characters of the document before `prefix` that were left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,15 @@ class Completion:
     """Text for a gap, ready to insert; empty text means no suggestion."""
 
     text: str
-    stop_reason: str  # end, line, scope, length, time, repetition, cancelled, gated:WHY, dropped:WHY
-    replace_after: int = 0  # characters after the gap that the text replaces (closers already there)
-    timings_ms: Mapping[str, float] = field(default_factory=dict)  # tokenize, prefill, decode, total
+    stop_reason: (
+        str  # end, line, scope, length, time, repetition, cancelled, gated:WHY, dropped:WHY
+    )
+    replace_after: int = (
+        0  # characters after the gap that the text replaces (closers already there)
+    )
+    timings_ms: Mapping[str, float] = field(
+        default_factory=dict
+    )  # tokenize, prefill, decode, total
     prompt_tokens: int = 0
     cached_tokens: int = 0  # of the prompt tokens, those whose keys and values were reused
     new_tokens: int = 0
@@ -51,22 +58,37 @@ class ModelInfo:
     folder: str = ""
     corpus_hash: str = ""
     context: int = 0  # tokens
+    recipe_hash: str = ""  # of the corpus: how it was curated
 
 
 class CancelToken:
     """Says to a running completion that nobody waits for it any more. Thread-safe."""
 
-    __slots__ = ("_event",)
+    __slots__ = ("_calls", "_cancelled", "_lock")
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._calls: list[Callable[[], None]] = []
 
     def cancel(self) -> None:
-        self._event.set()
+        with self._lock:
+            self._cancelled = True
+            calls, self._calls = self._calls, []
+        for call in calls:
+            call()
 
     @property
     def cancelled(self) -> bool:
-        return self._event.is_set()
+        return self._cancelled
+
+    def when_cancelled(self, call: Callable[[], None]) -> None:
+        """Have `call` run by whoever cancels; at once if that has happened. It must not raise."""
+        with self._lock:
+            if not self._cancelled:
+                self._calls.append(call)
+                return
+        call()
 
 
 class Completer(Protocol):
@@ -81,5 +103,5 @@ class Completer(Protocol):
     def close(self) -> None: ...
 
 
-class ModelUnavailable(Exception):  # noqa: N818 -- it names a state, not a mistake
+class ModelUnavailable(Exception):
     """The model cannot be loaded; the message says what to do about it."""

@@ -1,0 +1,105 @@
+"""The one loop over tokens: reuse, prefill, step, stop."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from engine.api import CancelToken
+from engine.model import KeyValues, Model
+from engine.prefix_cache import PrefixCache, blocks
+from engine.sampling import greedy
+from engine.tokenizer import TextStream, Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to continue, and when to stop."""
+
+    prompt: list[int]  # not empty
+    max_new_tokens: int
+    stop: Callable[[str], str | None]  # of all text so far: why to stop here, or None
+    deadline: float | None = None  # on the clock, in seconds
+    not_first: frozenset[int] = frozenset()  # tokens that must not come first
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What came out. `stop_reason` is end, length, time, cancelled, or what `stop` said."""
+
+    text: str
+    tokens: list[int]
+    stop_reason: str
+    cached_tokens: int
+    prefill_ms: float
+    decode_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """A model with its memory of the last prompt. Serves one request at a time."""
+
+    model: Model
+    tokenizer: Tokenizer
+    memory: KeyValues
+    ledger: PrefixCache
+
+
+def decode(
+    decoder: Decoder,
+    request: Request,
+    cancel: CancelToken,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Decoded:
+    """Continue a prompt greedily; between any two runs of the model, see whether to stop."""
+    model, memory, ledger = decoder.model, decoder.memory, decoder.ledger
+    started = clock()
+    prompt = request.prompt
+    deadline = float("inf") if request.deadline is None else request.deadline
+    budget = min(request.max_new_tokens, memory.capacity - len(prompt))
+    stream = TextStream(decoder.tokenizer)
+    tokens: list[int] = []
+    reason: str | None = None
+
+    # 1. Reuse what the last prompt began with.
+    cached = ledger.rewind(prompt)
+
+    # 2. Prefill the rest, block by block.
+    hidden = torch.empty(0)
+    for position, block in blocks(prompt, cached):
+        if reason := _interrupted(cancel, clock, deadline):
+            break
+        hidden = model.feed(block, position, memory)
+        ledger.store(block)
+    prefilled = clock()
+
+    # 3. Step, until something says stop.
+    while reason is None:
+        if len(tokens) >= budget:
+            reason = "length"
+            break
+        logits = model.logits(hidden[-1:])[0]  # [vocabulary]
+        token = greedy(logits, () if tokens else request.not_first)
+        if token in decoder.tokenizer.special_ids:
+            reason = "end"
+            break
+        tokens.append(token)
+        reason = request.stop(stream.push(token)) or _interrupted(cancel, clock, deadline)
+        if reason is None and len(tokens) < budget:
+            hidden = model.feed([token], len(prompt) + len(tokens) - 1, memory)
+
+    return Decoded(
+        text=stream.text,
+        tokens=tokens,
+        stop_reason=reason,
+        cached_tokens=cached,
+        prefill_ms=(prefilled - started) * 1000,
+        decode_ms=(clock() - prefilled) * 1000,
+    )
+
+
+def _interrupted(cancel: CancelToken, clock: Callable[[], float], deadline: float) -> str | None:
+    if cancel.cancelled:
+        return "cancelled"
+    return "time" if clock() >= deadline else None

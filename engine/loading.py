@@ -1,0 +1,58 @@
+"""From what a person calls a model to a Completer; torch is loaded when one is needed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.api import Completer, ModelUnavailable
+from engine.remote import WorkerCompleter, WorkerState
+
+DEFAULT_MODEL = Path(__file__).parent / "models" / "default"
+SCRIPTED = "scripted:"
+
+
+def load(model: str | Path | None = None, *, dtype: str = "auto", threads: int = 0) -> Completer:
+    """A completer in this process.
+
+    `model` is a checkpoint folder, None or "" for the embedded default, or "scripted:..." (see
+    engine.scripted). `dtype` is float32, bfloat16 or auto; `threads` 0 leaves the number to the
+    machine. Raises ModelUnavailable with the remedy.
+    """
+    if str(model or "").startswith(SCRIPTED):
+        from engine.scripted import load_script
+
+        return load_script(str(model).removeprefix(SCRIPTED))
+    if dtype not in ("auto", "float32", "bfloat16"):
+        raise ModelUnavailable(f"no precision is called {dtype!r}: use float32, bfloat16 or auto")
+    from engine.local import load_local
+
+    return load_local(folder_of(model), dtype=dtype, threads=threads)
+
+
+def load_in_worker(
+    model: str | Path | None = None,
+    *,
+    dtype: str = "auto",
+    threads: int = 0,
+    on_state: Callable[[WorkerState], None] | None = None,
+) -> WorkerCompleter:
+    """The same in a child process, at once; the model loads meanwhile.
+
+    `describe` waits for it and raises ModelUnavailable where it cannot be loaded; `on_state` hears
+    of every change, on a thread of the completer's. A child that dies is replaced.
+    """
+    name = str(model or "")
+    if not name.startswith(SCRIPTED):
+        name = str(folder_of(model))
+    return WorkerCompleter({"model": name, "dtype": dtype, "threads": threads}, on_state)
+
+
+def folder_of(model: str | Path | None) -> Path:
+    """The checkpoint folder meant; ModelUnavailable when the embedded default is not there."""
+    if model:
+        return Path(model).expanduser().resolve()
+    if not (DEFAULT_MODEL / "config.json").is_file():
+        raise ModelUnavailable(
+            "this installation has no embedded model: reinstall Footnote, or name a checkpoint "
+            "folder (`--model`, or the setting `footnote.model`)"
+        )
+    return DEFAULT_MODEL

@@ -1,0 +1,167 @@
+"""The Completer with a model in this process: gate, window, decode, trim."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+from engine.api import (
+    CancelToken,
+    Completion,
+    CompletionOptions,
+    Gap,
+    ModelInfo,
+    ModelUnavailable,
+)
+from engine.checkpoint import Checkpoint, read_checkpoint, read_tensors
+from engine.cores import physical_cores, threads_for
+from engine.decoding import Decoded, Decoder, Request, decode
+from engine.fim import FimLayout, render, sentinel_ids
+from engine.gates import closed_gate
+from engine.layouts import layout_of
+from engine.model import Model
+from engine.prefix_cache import BLOCK, PrefixCache
+from engine.sampling import beginnings
+from engine.surroundings import Surroundings, surroundings_of
+from engine.tokenizer import Tokenizer, load_tokenizer
+from engine.trimming import stop_rule, trim
+from engine.window import crop, window_of
+
+_PROMPT_TOKENS = 1024  # sentinels and path included
+_NEW_TOKENS = 512  # room behind the prompt
+_LINE_TOKENS, _LINES_TOKENS = 32, 128
+# Sentinels, the tokens around a path, the path itself: see engine.window and engine.fim.
+_OVERHEAD = 64
+
+
+class LocalCompleter:
+    """A model and its memory of the last prompt. Calls from several threads take turns."""
+
+    def __init__(self, checkpoint: Checkpoint, *, dtype: str = "auto", threads: int = 0) -> None:
+        """Read the weights; ModelUnavailable when they do not fit or the model fills no gaps.
+
+        Sets torch's number of threads, for the process: `threads`, or what suits the machine.
+        """
+        import torch
+
+        torch.set_num_threads(threads or threads_for(os.environ, physical_cores()))
+        self._checkpoint = checkpoint
+        self._tokenizer = load_tokenizer(checkpoint.folder / "tokenizer.json")
+        self._layout = checkpoint.layout or _known_layout(checkpoint, self._tokenizer)
+        try:
+            self._ids = sentinel_ids(self._layout, self._tokenizer.id_of, self._tokenizer.encode)
+        except ValueError as error:
+            raise ModelUnavailable(f"{checkpoint.folder}: {error}: export it again") from error
+        if self._tokenizer.size > checkpoint.shape.vocabulary:
+            raise ModelUnavailable(
+                f"the tokenizer in {checkpoint.folder} has more tokens than the model: "
+                "they are of different models"
+            )
+        model = Model(checkpoint.shape, read_tensors(checkpoint), dtype=dtype)
+        self._prompt_tokens = min(_PROMPT_TOKENS, checkpoint.shape.positions * 3 // 4)
+        capacity = min(self._prompt_tokens + _NEW_TOKENS, checkpoint.shape.positions)
+        memory = model.new_cache(capacity + BLOCK)
+        self._decoder = Decoder(model, self._tokenizer, memory, PrefixCache())
+        self._turn = threading.Lock()
+
+    def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
+        """Fill the gap; the same gap gives the same text, whatever was asked before."""
+        if reason := closed_gate(gap, options):
+            return Completion("", f"gated:{reason}")
+        with self._turn:
+            return self._complete(crop(gap), options, cancel)
+
+    def _complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
+        started = time.perf_counter()
+        around = surroundings_of(gap, options)
+        prompt = self.prompt(gap)
+        tokenized = time.perf_counter()
+        decoded = decode(self._decoder, self._request(prompt, around, options, started), cancel)
+        text, replace_after, reason = "", 0, decoded.stop_reason
+        if reason != "cancelled":
+            draft = trim(
+                decoded.text,
+                around,
+                capped=reason in ("length", "time"),
+                specials=self._tokenizer.special_texts,
+            )
+            text, replace_after = draft.text, draft.replace_after
+            reason = f"dropped:{draft.dropped}" if draft.dropped else reason
+        return Completion(
+            text=text,
+            stop_reason=reason,
+            replace_after=replace_after,
+            timings_ms=_timings(started, tokenized, decoded),
+            prompt_tokens=len(prompt),
+            cached_tokens=decoded.cached_tokens,
+            new_tokens=len(decoded.tokens),
+        )
+
+    def prompt(self, gap: Gap) -> list[int]:
+        """The tokens that the model is given for a gap."""
+        window = window_of(gap, self._tokenizer, max(1, self._prompt_tokens - _OVERHEAD))
+        return self._tokenizer.opening + render(
+            self._layout,
+            order="spm" if self._layout.spm else "psm",
+            prefix=window.prefix,
+            suffix=window.suffix,
+            path=window.path,
+            ids=self._ids,
+        )
+
+    def _request(
+        self, prompt: list[int], around: Surroundings, options: CompletionOptions, started: float
+    ) -> Request:
+        limit = _LINES_TOKENS if around.multiline else _LINE_TOKENS
+        banned = [text.replace("\r\n", "\n") for text in options.banned]
+        return Request(
+            prompt=prompt,
+            max_new_tokens=max(
+                0, limit if options.max_new_tokens is None else options.max_new_tokens
+            ),
+            stop=stop_rule(around),
+            deadline=None
+            if options.time_limit_ms is None
+            else started + options.time_limit_ms / 1000,
+            not_first=beginnings(self._tokenizer.pieces(), banned) if banned else frozenset(),
+        )
+
+    def describe(self) -> ModelInfo:
+        checkpoint, model = self._checkpoint, self._decoder.model
+        return ModelInfo(
+            name=checkpoint.name,
+            device="cpu",
+            dtype=str(model.kernel.dtype).removeprefix("torch."),
+            parameters=model.parameters,
+            folder=str(checkpoint.folder),
+            corpus_hash=checkpoint.corpus.get("hash", ""),
+            recipe_hash=checkpoint.corpus.get("recipe_hash", ""),
+            context=self._prompt_tokens,
+        )
+
+    def close(self) -> None:
+        """Nothing is held but memory."""
+
+
+def load_local(folder: Path, *, dtype: str = "auto", threads: int = 0) -> LocalCompleter:
+    """Read a checkpoint folder and make it ready; ModelUnavailable says what is wrong with it."""
+    return LocalCompleter(read_checkpoint(folder), dtype=dtype, threads=threads)
+
+
+def _known_layout(checkpoint: Checkpoint, tokenizer: Tokenizer) -> FimLayout:
+    layout = layout_of(tokenizer.id_of)
+    if layout is None:
+        raise ModelUnavailable(
+            f"the model in {checkpoint.folder} has no fill-in-the-middle tokens: choose one that "
+            "was trained to fill gaps"
+        )
+    return layout
+
+
+def _timings(started: float, tokenized: float, decoded: Decoded) -> dict[str, float]:
+    return {
+        "tokenize": (tokenized - started) * 1000,
+        "prefill": decoded.prefill_ms,
+        "decode": decoded.decode_ms,
+        "total": (time.perf_counter() - started) * 1000,
+    }

@@ -1,0 +1,230 @@
+"""A Llama's forward pass for one sequence on the CPU; keys and values live in memory set aside.
+
+Weights are fused (query, key and value in one matrix; gate and up in one) and take in what is
+constant: the norms' gains and the 1/sqrt(head_dim) of attention (Vaswani et al. 2017). Rotary
+positions (Su et al. 2021, arXiv 2104.09864) are one complex product, for which the rows of the
+query and key matrices are reordered so that the two halves of a pair are neighbours.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 -- its usual name
+
+from engine.api import ModelUnavailable
+from engine.linears import Kernel, Linear, choose_kernel, make_linear
+from engine.shape import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    qkv: Linear  # [n, hidden] to [n, (heads + 2 * kv_heads) * head_dim]
+    out: Linear
+    gate_up: Linear  # [n, hidden] to [n, 2 * intermediate]
+    down: Linear
+
+
+class KeyValues:
+    """The keys and values of one sequence: [layers, 2, kv_heads, capacity, head_dim]."""
+
+    def __init__(self, shape: Shape, capacity: int, dtype: torch.dtype) -> None:
+        self.capacity = capacity
+        self.data = torch.zeros(
+            shape.layers, 2, shape.kv_heads, capacity, shape.head_dim, dtype=dtype
+        )
+
+
+class Model:
+    """The weights of one model, ready to run."""
+
+    def __init__(
+        self, shape: Shape, tensors: Iterable[tuple[str, torch.Tensor]], *, dtype: str = "auto"
+    ) -> None:
+        """Take the weights in; ModelUnavailable when one is missing or of the wrong size.
+
+        `dtype` is float32, bfloat16, or auto: whichever this CPU is clearly faster with.
+        """
+        self.shape = shape
+        self.kernel = choose_kernel(2 * shape.intermediate, shape.hidden, dtype)
+        weights = _Weights(shape, dict(tensors))
+        self.parameters = weights.count
+        with torch.inference_mode():
+            self._embedding = weights.embedding().to(self.kernel.dtype)
+            self._layers = [_layer(weights, i, self.kernel) for i in range(shape.layers)]
+            self._head = _head(weights, self._embedding, self.kernel)
+        self._turns = torch.zeros(0, 1, shape.head_dim // 2, dtype=torch.complex64)
+
+    def new_cache(self, capacity: int) -> KeyValues:
+        """Room for `capacity` tokens."""
+        return KeyValues(self.shape, capacity, self.kernel.dtype)
+
+    @torch.inference_mode()
+    def feed(self, tokens: Sequence[int], position: int, cache: KeyValues) -> torch.Tensor:
+        """Run tokens that stand at `position` and after it; their keys and values are stored.
+
+        Returns the hidden states, [tokens, hidden]; what the cache holds before `position` is
+        read, what it holds behind is overwritten.
+        """
+        n, end = len(tokens), position + len(tokens)
+        if end > cache.capacity:
+            raise ValueError(f"{end} tokens do not fit a cache of {cache.capacity}")
+        turns = self._turns_to(end)[position:]
+        mask = self._mask(n, end) if n > 1 else None
+        hidden = F.embedding(torch.tensor(tokens, dtype=torch.long), self._embedding)
+        size = (self.shape.hidden,)
+        for number, layer in enumerate(self._layers):
+            stored = cache.data[number, :, :, :end]  # [2, kv_heads, end, head_dim]
+            qkv = layer.qkv(F.rms_norm(hidden, size, None, self.shape.norm_eps))
+            hidden = hidden + layer.out(self._attend(qkv, stored, turns, mask))
+            both = layer.gate_up(F.rms_norm(hidden, size, None, self.shape.norm_eps))
+            gate, up = both.chunk(2, dim=-1)
+            hidden = hidden + layer.down(F.silu(gate) * up)
+        return hidden
+
+    @torch.inference_mode()
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Scores of what comes next, [rows, vocabulary], from hidden states, [rows, hidden]."""
+        return self._head(F.rms_norm(hidden, (self.shape.hidden,), None, self.shape.norm_eps))
+
+    def _attend(
+        self,
+        qkv: torch.Tensor,
+        stored: torch.Tensor,
+        turns: torch.Tensor,
+        mask: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Attention of n queries over all keys up to each; the queries of a group are rows."""
+        shape = self.shape
+        n, dim, kv = qkv.shape[0], shape.head_dim, shape.kv_heads
+        rotated = (shape.heads + kv) * dim
+        pairs = qkv[:, :rotated].float().view(n, shape.heads + kv, dim // 2, 2)
+        turned = torch.view_as_real(torch.view_as_complex(pairs) * turns).flatten(2)
+        stored[0, :, -n:] = turned[:, shape.heads :].transpose(0, 1)
+        stored[1, :, -n:] = qkv[:, rotated:].view(n, kv, dim).transpose(0, 1)
+        # [kv_heads, n * group, head_dim]: with one key/value head a view, no copy
+        queries = (
+            turned[:, : shape.heads]
+            .to(qkv.dtype)
+            .view(n, kv, shape.heads // kv, dim)
+            .transpose(0, 1)
+            .reshape(kv, -1, dim)
+        )
+        seen = F.scaled_dot_product_attention(
+            queries[None], stored[0][None], stored[1][None], attn_mask=mask, scale=1.0
+        )
+        return seen.view(kv, n, -1).transpose(0, 1).reshape(n, shape.heads * dim)
+
+    def _mask(self, n: int, end: int) -> torch.Tensor:
+        """Minus infinity where a query would see a later key: [n * group, end]."""
+        mask = torch.full((n, end), -math.inf).triu_(end - n + 1)
+        group = self.shape.heads // self.shape.kv_heads
+        return mask.repeat_interleave(group, dim=0).to(self.kernel.dtype)
+
+    def _turns_to(self, end: int) -> torch.Tensor:
+        """The rotations of positions 0 to end and beyond: [positions, 1, head_dim / 2]."""
+        if len(self._turns) < end:
+            self._turns = _turns(self.shape, max(1024, 2 * end))
+        return self._turns[:end]
+
+
+def _turns(shape: Shape, positions: int) -> torch.Tensor:
+    dim = shape.head_dim
+    speeds = 1.0 / shape.rope_theta ** (torch.arange(0, dim, 2).float() / dim)
+    angles = torch.arange(positions).float()[:, None] / shape.rope_factor * speeds
+    return torch.polar(torch.ones_like(angles), angles)[:, None]
+
+
+class _Weights:
+    """Tensors by their usual names; each is let go of as it is taken."""
+
+    def __init__(self, shape: Shape, tensors: dict[str, torch.Tensor]) -> None:
+        self.shape = shape
+        self._tensors = {name.removeprefix("model."): each for name, each in tensors.items()}
+        if shape.tied:
+            self._tensors.pop("lm_head.weight", None)
+        self.count = sum(each.numel() for each in self._tensors.values())
+
+    def take(self, name: str, *size: int) -> torch.Tensor:
+        tensor = self._tensors.pop(name, None)
+        if tensor is None:
+            raise ModelUnavailable(f"the weights lack {name}: copy the whole checkpoint folder")
+        if tuple(tensor.shape) != size:
+            raise ModelUnavailable(
+                f"{name} is {list(tensor.shape)}, config.json says {list(size)}: "
+                "weights and configuration are of different models"
+            )
+        return tensor.float()
+
+    def bias(self, name: str, size: int) -> torch.Tensor:
+        """A bias, or zeros where the model has none."""
+        return self.take(name, size) if name in self._tensors else torch.zeros(size)
+
+    def has(self, name: str) -> bool:
+        return name in self._tensors
+
+    def embedding(self) -> torch.Tensor:
+        return self.take("embed_tokens.weight", self.shape.vocabulary, self.shape.hidden)
+
+
+def _layer(weights: _Weights, number: int, kernel: Kernel) -> _Layer:
+    shape, at = weights.shape, f"layers.{number}."
+    wide, narrow = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    attention, mlp = at + "self_attn.", at + "mlp."
+    biased = weights.has(attention + "q_proj.bias")
+    rows, offsets = [], []
+    for name, size in (("q", wide), ("k", narrow), ("v", narrow)):
+        row = weights.take(f"{attention}{name}_proj.weight", size, shape.hidden)
+        offset = weights.bias(f"{attention}{name}_proj.bias", size)
+        if name == "q":
+            row, offset = row / math.sqrt(shape.head_dim), offset / math.sqrt(shape.head_dim)
+        rows.append(row if name == "v" else _pairs_together(row, shape.head_dim))
+        offsets.append(offset if name == "v" else _pairs_together(offset, shape.head_dim))
+    gain = weights.take(at + "input_layernorm.weight", shape.hidden)
+    qkv = make_linear(torch.cat(rows) * gain, torch.cat(offsets) if biased else None, kernel)
+    out = _linear(weights, attention + "o_proj", shape.hidden, wide, kernel)
+    gain = weights.take(at + "post_attention_layernorm.weight", shape.hidden)
+    inner = shape.intermediate
+    gate_up = make_linear(
+        torch.cat(
+            [
+                weights.take(f"{mlp}{name}_proj.weight", inner, shape.hidden)
+                for name in ("gate", "up")
+            ]
+        )
+        * gain,
+        torch.cat([weights.bias(f"{mlp}{name}_proj.bias", inner) for name in ("gate", "up")])
+        if weights.has(mlp + "gate_proj.bias")
+        else None,
+        kernel,
+    )
+    down = _linear(weights, mlp + "down_proj", shape.hidden, inner, kernel)
+    return _Layer(qkv, out, gate_up, down)
+
+
+def _linear(weights: _Weights, name: str, outputs: int, inputs: int, kernel: Kernel) -> Linear:
+    weight = weights.take(f"{name}.weight", outputs, inputs)
+    bias = weights.take(f"{name}.bias", outputs) if weights.has(f"{name}.bias") else None
+    return make_linear(weight, bias, kernel)
+
+
+def _head(weights: _Weights, embedding: torch.Tensor, kernel: Kernel) -> Linear:
+    shape = weights.shape
+    gain = weights.take("norm.weight", shape.hidden)
+    if shape.tied and not kernel.packed:
+        # One copy of the largest matrix: the gain is applied to the rows instead.
+        table, scale = embedding, gain.to(kernel.dtype)
+        return lambda rows: F.linear(rows * scale, table)
+    weight = (
+        embedding.float()
+        if shape.tied
+        else weights.take("lm_head.weight", shape.vocabulary, shape.hidden)
+    )
+    return make_linear(weight * gain, None, kernel)
+
+
+def _pairs_together(rows: torch.Tensor, head_dim: int) -> torch.Tensor:
+    """Reorder each head's rows from (i, i + head_dim / 2) pairs to neighbours."""
+    heads = rows.view(-1, 2, head_dim // 2, *rows.shape[1:])
+    return heads.transpose(1, 2).reshape(rows.shape)

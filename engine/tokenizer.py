@@ -1,0 +1,96 @@
+"""Text to token ids and back; what looks like a special token in a text is only text."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.api import ModelUnavailable
+
+_INCOMPLETE = "\ufffd"  # what a decoder shows for bytes that are no whole character yet
+
+
+class Tokenizer:
+    """A byte-level BPE vocabulary. Any text can be encoded, lone surrogates included."""
+
+    def __init__(self, vocabulary: Any) -> None:
+        """Wrap a `tokenizers.Tokenizer`."""
+        # A document that spells a sentinel must not become one.
+        vocabulary.encode_special_tokens = True
+        self._vocabulary = vocabulary
+        added = vocabulary.get_added_tokens_decoder()
+        self.special_ids = frozenset(each for each, token in added.items() if token.special)
+        self.special_texts = tuple(added[each].content for each in sorted(self.special_ids))
+        # What the model expects in front of every text, such as a begin token; none for ours.
+        self.opening: list[int] = vocabulary.encode("", add_special_tokens=True).ids[:1]
+        self._pieces: list[str] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of tokens, special ones included."""
+        return int(self._vocabulary.get_vocab_size(with_added_tokens=True))
+
+    def id_of(self, token: str) -> int | None:
+        """The id of one token by its spelling, or None."""
+        found: int | None = self._vocabulary.token_to_id(token)
+        return found
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self._vocabulary.encode(clean(text), add_special_tokens=False).ids
+        return ids
+
+    def encode_with_starts(self, text: str) -> tuple[list[int], list[int]]:
+        """Token ids, and for each the index of its first character in `text`."""
+        encoding = self._vocabulary.encode(clean(text), add_special_tokens=False)
+        return encoding.ids, [start for start, _ in encoding.offsets]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of some tokens, without the special ones."""
+        text: str = self._vocabulary.decode(list(ids), skip_special_tokens=True)
+        return text
+
+    def pieces(self) -> list[str]:
+        """The text of every token by itself; halves of characters show as U+FFFD."""
+        if self._pieces is None:
+            self._pieces = [self.decode([each]) for each in range(self.size)]
+        return self._pieces
+
+
+class TextStream:
+    """Turns tokens into text as they come; never shows half a character."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._pending: list[int] = []
+        self.text = ""
+
+    def push(self, token: int) -> str:
+        """All text so far, this token included as far as it completes characters."""
+        self._pending.append(token)
+        piece = self._tokenizer.decode(self._pending)
+        # A character is four bytes at most: after four tokens the bytes are simply wrong.
+        if not piece.endswith(_INCOMPLETE) or len(self._pending) > 4:
+            self.text += piece
+            self._pending.clear()
+        return self.text
+
+
+def clean(text: str) -> str:
+    """The text with surrogate pairs joined and lone surrogates replaced: UTF-8 has neither.
+
+    A lone surrogate stays one character; a pair becomes one where it was two.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer.json; ModelUnavailable when it is damaged."""
+    from tokenizers import Tokenizer as Vocabulary
+
+    try:
+        return Tokenizer(Vocabulary.from_file(str(path)))
+    except Exception as error:  # the library raises bare Exceptions
+        raise ModelUnavailable(f"{path} is damaged ({error}): copy the folder again") from error
