@@ -107,9 +107,8 @@ def render(
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A rendered example taken apart again; `middle` is empty for an SPM prompt (see `parse`)."""
+    """A rendered example taken apart again, all in token ids."""
 
-    order: Order
     path: list[int]
     prefix: list[int]
     suffix: list[int]
@@ -117,31 +116,36 @@ class Parsed:
 
 
 def parse(
-    layout: FimLayout, tokens: Sequence[int], ids: SentinelIds, *, prefix_length: int = 0
+    layout: FimLayout,
+    tokens: Sequence[int],
+    ids: SentinelIds,
+    *,
+    order: Order,
+    prefix_length: int = 0,
 ) -> Parsed:
     """Take a rendered prompt (with its middle and end, or without) apart: the inverse of `render`.
 
-    In SPM nothing marks where the prefix ends and the middle begins: `prefix_length` says it.
-    ValueError when the tokens follow neither order.
+    The order must be given: with an empty prefix StarCoder's two orders are one and the same. In
+    SPM nothing marks where the prefix ends and the middle begins: `prefix_length` says it.
+    ValueError when the tokens do not follow the order.
     """
     body = list(tokens)
     path: list[int] = []
     if body and ids.file_name is not None and body[0] == ids.file_name:
-        first = body.index(ids.prefix)
+        sentinels = (ids.prefix, ids.suffix, ids.middle)
+        first = next(place for place, token in enumerate(body) if token in sentinels)
         path = body[1 : first - len(ids.newline)]
         body = body[first:]
     if ids.end in body:
         body = body[: body.index(ids.end)]
-    for order in ("psm", "spm"):
-        pieces = layout.psm if order == "psm" else layout.spm
-        found = _split(pieces, body, ids) if pieces else None
-        if found is None:
-            continue
-        prefix, suffix, middle = found["P"], found["S"], found["M"]
-        if pieces[-1] == "P":
-            prefix, middle = prefix[:prefix_length], prefix[prefix_length:]
-        return Parsed(order=order, path=path, prefix=prefix, suffix=suffix, middle=middle)
-    raise ValueError("the tokens follow neither order of this layout")
+    pieces = layout.pieces(order)
+    found = _split(pieces, body, ids)
+    if found is None:
+        raise ValueError(f"the tokens do not follow the {order} order of this layout")
+    prefix, suffix, middle = found["P"], found["S"], found["M"]
+    if pieces[-1] == "P":
+        prefix, middle = prefix[:prefix_length], prefix[prefix_length:]
+    return Parsed(path=path, prefix=prefix, suffix=suffix, middle=middle)
 
 
 def _split(

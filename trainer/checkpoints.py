@@ -1,7 +1,5 @@
 """Saves a run so that it can go on, and exports what it learned as a checkpoint folder."""
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +7,8 @@ from typing import Any
 
 import torch
 
-from engine.fim import FimLayout, layout_to_json
+from engine.checkpoint import write_checkpoint
+from engine.fim import FimLayout
 
 _NAME = re.compile(r"checkpoint-(\d{8})\.pt")
 
@@ -51,40 +50,21 @@ def export(
     corpus: Mapping[str, str],
     training: Mapping[str, Any],
 ) -> None:
-    """Write the folder that the engine and transformers load: bfloat16 weights in safetensors.
-
-    `footnote.json` goes last: a folder without it is not finished.
-    """
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {
-        key: value.detach().to(torch.bfloat16).contiguous()
+    """Write what was learned as the folder that the engine and transformers load, in bfloat16."""
+    config = model.config.to_dict()
+    config.update(architectures=["LlamaForCausalLM"], dtype="bfloat16", use_cache=True)
+    tensors = {
+        key: value.detach().cpu().to(torch.bfloat16)
         for key, value in model.state_dict().items()
         if key != "lm_head.weight"  # tied
     }
-    staging = folder / ".model.safetensors.tmp"
-    save_file(weights, staging, metadata={"format": "pt"})
-    staging.replace(folder / "model.safetensors")
-    config = model.config.to_dict()
-    config.update(architectures=["LlamaForCausalLM"], dtype="bfloat16", use_cache=True)
-    _write(folder / "config.json", json.dumps(config, indent=1, sort_keys=True) + "\n")
-    for file in ("tokenizer.json", "tokenizer_config.json"):
-        _write(folder / file, (tokenizer / file).read_text(encoding="utf-8"))
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    about = {
-        "format": 1,
-        "name": name,
-        "fim": layout_to_json(layout),
-        "corpus": dict(corpus),
-        "tokenizer_hash": hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest(),
-        "training": dict(training),
-        "weights": {"model.safetensors": digest},
-    }
-    _write(folder / "footnote.json", json.dumps(about, indent=1) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    staging = path.with_name(f".{path.name}.tmp")
-    staging.write_text(text, encoding="utf-8")
-    staging.replace(path)
+    write_checkpoint(
+        folder,
+        name=name,
+        config=config,
+        tensors=tensors,
+        tokenizer=tokenizer,
+        layout=layout,
+        corpus=corpus,
+        training=training,
+    )

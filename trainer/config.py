@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-# Keys of [run] that change how fast a result comes, or how far a run goes, not what is learned.
-_NOT_RESULT = (
+# Keys of [run] that say how fast a result comes or how far a run goes, not what is learned.
+_CHANGEABLE = (
     "steps",
     "time_budget_s",
     "checkpoint_every_s",
@@ -62,7 +62,8 @@ class SpanRecipe:
 class DataRecipe:
     context: int = 1024  # tokens per row
     rows: int = 16  # rows per optimiser step, over all processes
-    documents_per_block: int = 192  # documents that are packed together
+    documents_per_block: int = 512  # documents that are packed together
+    pieces_per_document: int = 0  # of a long file in one epoch; 0: all of them
     seed: int = 1
     characters_per_token: float = 3.6  # only sizes the pieces of long files
     workers: int = 1
@@ -108,9 +109,9 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over what decides the result: everything but the budget and the checkpoints."""
+        """SHA-256 over all that decides the result of a step."""
         values = dataclasses.asdict(self)
-        for name in _NOT_RESULT:
+        for name in _CHANGEABLE:
             del values["run"][name]
         del values["data"]["workers"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -95,7 +95,10 @@ def make_block(
     for index in order[within * per_block : (within + 1) * per_block]:
         document = documents[index]
         nodes = lazily_nodes(document.text, document.language)
-        for start, end in cut_document(document.text, size, rng):
+        pieces = cut_document(document.text, size, rng)
+        if 0 < plan.data.pieces_per_document < len(pieces):
+            pieces = rng.sample(pieces, plan.data.pieces_per_document)
+        for start, end in pieces:
             text = document.text[start:end]
             if is_table(text):
                 continue

@@ -49,6 +49,12 @@ def build(recipe: ModelRecipe) -> Any:
     return model
 
 
+def lower(model: nn.Module, dtype: torch.dtype) -> None:
+    """Store the weights as `dtype`, but not the buffers: rotary frequencies need all their bits."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
+
+
 class Learner(nn.Module):
     """Tokens and labels in, mean loss out; logits exist for `chunk` positions at a time."""
 

@@ -101,7 +101,13 @@ class Updater:
         for name, master in self.masters.items():
             master.copy_(state["masters"][name])
         for (optimizer, _), saved in zip(self.optimizers, state["optimizers"], strict=True):
+            numbers = [
+                {key: value for key, value in group.items() if key != "params"}
+                for group in optimizer.param_groups
+            ]
             optimizer.load_state_dict(saved)
+            for group, ours in zip(optimizer.param_groups, numbers, strict=True):
+                group.update(ours)  # the recipe's, not those of the sitting that saved
         self.publish()
 
 

@@ -19,7 +19,7 @@ from trainer import checkpoints
 from trainer.config import Recipe
 from trainer.curve import write_curve
 from trainer.data import Plan, Position, Rows, RowStream
-from trainer.learner import Learner, build
+from trainer.learner import Learner, build, lower
 from trainer.optim import Updater, rate
 from trainer.vocabulary import load, tokenizer_hash
 
@@ -41,6 +41,7 @@ class Run:
     tokenizer: Path
     folder: Path
     budget_s: float  # seconds of training; 0: by recipe.run.steps
+    change: bool = False  # go on with another recipe than the run was started with
 
 
 @dataclass(slots=True)
@@ -68,7 +69,8 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
     pad = load(run.tokenizer, layout).pad
 
     torch.manual_seed(data.seed)
-    model = build(recipe.model).to(device=device, dtype=getattr(torch, recipe.run.dtype))
+    model = build(recipe.model).to(device)
+    lower(model, getattr(torch, recipe.run.dtype))
     updater = Updater(model, recipe.optim)
     learner = Learner(model, chunk=recipe.run.head_chunk)
     if recipe.run.compile:
@@ -76,11 +78,10 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
     prepared = accelerator.prepare(learner)
 
     identity = {
-        "recipe": recipe.hash,
         "corpus": manifest.corpus_hash,
         "tokenizer": tokenizer_hash(run.tokenizer),
     }
-    clock, position = _resume(run.folder, identity, updater)
+    clock, position, history = _resume(run, identity, updater)
     plan = Plan(run.corpus, run.tokenizer, layout, recipe.spans, data)
     stream = RowStream(plan, start=position, workers=data.workers)
 
@@ -90,6 +91,7 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
                 "identity": identity,
                 "clock": asdict(clock),
                 "position": asdict(stream.position),
+                "history": history,
                 "updater": updater.state(),
                 "rng": torch.get_rng_state(),
             }
@@ -148,7 +150,7 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
                 "recipe_hash": manifest.recipe_hash,
             },
             training={
-                "recipe": asdict(recipe),
+                "history": history,
                 **asdict(clock),
                 "parameters": sum(each.numel() for each in model.parameters()),
                 "final_loss": final_loss,
@@ -191,19 +193,35 @@ def _progress(run: Run, clock: Clock) -> float:
     return clock.step / run.recipe.run.steps if run.recipe.run.steps else 1.0
 
 
-def _resume(folder: Path, identity: dict[str, str], updater: Updater) -> tuple[Clock, Position]:
-    path = checkpoints.latest(folder)
+def _resume(
+    run: Run, identity: dict[str, str], updater: Updater
+) -> tuple[Clock, Position, list[dict[str, Any]]]:
+    """Where the run folder's newest checkpoint stopped, and the recipes it was made with."""
+    now: dict[str, Any] = {"hash": run.recipe.hash, "recipe": asdict(run.recipe)}
+    path = checkpoints.latest(run.folder)
     if path is None:
-        return Clock(), Position()
+        return Clock(), Position(), [{"from_step": 0, **now}]
     state = checkpoints.read(path)
     for name, value in identity.items():
         if state["identity"][name] != value:
             raise RunMismatch(
                 f"{path} was made with another {name}: give --run a new folder, or remove this one"
             )
+    clock, position = Clock(**state["clock"]), Position(**state["position"])
+    history: list[dict[str, Any]] = state["history"]
+    before = history[-1]
+    if before["hash"] != run.recipe.hash:
+        if not run.change or before["recipe"]["model"] != now["recipe"]["model"]:
+            raise RunMismatch(
+                f"{path} was made with another recipe: give --run a new folder, or, "
+                "if the model is the same, say --change-recipe to go on with this one"
+            )
+        if any(before["recipe"][part] != now["recipe"][part] for part in ("data", "spans")):
+            position = Position()  # other rows: begin them at the beginning
+        history = [*history, {"from_step": clock.step, **now}]
     updater.restore(state["updater"])
     torch.set_rng_state(state["rng"])
-    return Clock(**state["clock"]), Position(**state["position"])
+    return clock, position, history
 
 
 class _Signals:

@@ -56,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     pretrain.add_argument(
         "--time-budget", type=_duration, metavar="90m", help="of training in all, over all sittings"
     )
+    pretrain.add_argument(
+        "--change-recipe",
+        action="store_true",
+        help="go on although the recipe has changed; the record keeps both",
+    )
     pretrain.set_defaults(run=_pretrain)
     return parser
 
@@ -121,6 +126,7 @@ def _pretrain(options: argparse.Namespace) -> int:
         tokenizer=options.tokenizer or data_home() / "tokenizer",
         folder=options.folder,
         budget_s=options.time_budget or recipe.run.time_budget_s,
+        change=options.change_recipe,
     )
     try:
         exported = pretrain(run, report=_reporter(run.budget_s))

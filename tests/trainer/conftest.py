@@ -1,0 +1,63 @@
+"""A corpus of a few files, a vocabulary of 512 entries, and runs of seconds."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.fim import FimLayout
+from indexer.document import Document, content_hash
+from indexer.shards import write_shards
+from trainer import vocabulary
+
+
+def document(text: str, path: str = "pack/module.py", language: str = "python") -> Document:
+    return Document(
+        text=text,
+        path=path,
+        package="pack",
+        version="1.0",
+        kind="folder",
+        license="MIT",
+        license_source="metadata",
+        url="pkg:pypi/pack@1.0",
+        language=language,
+        sha256=content_hash(text),
+    )
+
+
+def source(number: int) -> str:
+    lines = ["import math", "", ""]
+    for each in range(number, number + 6):
+        lines += [
+            f"def area_{each}(radius, scale=1.0):",
+            "    if radius < 0:",
+            f'        raise ValueError("radius must not be negative: {each}")',
+            "    return math.pi * radius ** 2 * scale",
+            "",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="session")
+def documents() -> list[Document]:
+    return [document(source(number), f"pack/shapes_{number}.py") for number in range(24)]
+
+
+@pytest.fixture(scope="session")
+def corpus(documents, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("home") / "corpus"
+    write_shards(folder, documents, meta={"name": "test", "recipe_hash": "0", "selection": "full"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer(documents, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    vocabulary.write(vocabulary.learn([each.text for each in documents], 512), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def words(tokenizer) -> vocabulary.Vocabulary:
+    return vocabulary.load(tokenizer, FimLayout())
