@@ -77,6 +77,10 @@ class Client:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
     def send(self, message: Mapping[str, Any]) -> None:
         self.send_raw(json.dumps(message).encode())
 
@@ -122,17 +126,24 @@ class Client:
         return reply["result"]
 
     def wait_for(
-        self, wanted: Callable[[dict[str, Any]], bool], seconds: float = _PATIENCE_S
+        self,
+        wanted: Callable[[dict[str, Any]], bool],
+        seconds: float = _PATIENCE_S,
+        *,
+        since: int = 0,
     ) -> dict[str, Any]:
-        """The first notification, past or to come, that is wanted. Raises ServerSilent."""
-        seen = 0
+        """The first notification from number `since` on, past or to come, that is wanted.
+
+        Raises ServerSilent.
+        """
+        seen = since
         deadline = time.monotonic() + seconds
         with self._changed:
             while True:
                 for note in self.notes[seen:]:
                     if wanted(note):
                         return note
-                seen = len(self.notes)
+                seen = max(seen, len(self.notes))
                 if self._ended or not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     raise ServerSilent(self._last_words("an expected notification did not come"))
 

@@ -173,15 +173,21 @@ class EngineThread:
         self._become(EngineState(LOADING))
         try:
             completer = self._load()
+            with self._condition:
+                # Known before it is ready, so that closing does not wait for the loading.
+                self._completer = completer
+                if self._closed:
+                    return
             info = completer.describe()
         except ModelUnavailable as unavailable:
+            self._unload()
             self._become(EngineState(UNAVAILABLE, problem=str(unavailable)))
         except Exception as error:  # noqa: BLE001 -- the server lives without a model
+            self._unload()
             _failed(error)
             problem = "the model could not be loaded; `footnote doctor` says why"
             self._become(EngineState(UNAVAILABLE, problem=problem))
         else:
-            self._completer = completer
             self._become(EngineState(READY, info))
 
     def _answer(self, job: _Job) -> None:
@@ -190,6 +196,11 @@ class EngineThread:
                 job.settle(None, ModelUnavailable(self.state.problem or "no model is loaded"))
             elif not job.token.cancelled:
                 job.settle(self._completer.complete(job.gap, job.options, job.token))
+        except ModelUnavailable as gone:
+            # Its process died too often; only a restart brings it back.
+            job.settle(None, gone)
+            if self.state.name == READY:
+                self._become(EngineState(UNAVAILABLE, problem=str(gone)))
         except Exception as error:  # noqa: BLE001 -- handed to whoever waits
             job.settle(None, error)
         finally:
@@ -197,7 +208,8 @@ class EngineThread:
                 self._running = None
 
     def _unload(self) -> None:
-        completer, self._completer = self._completer, None
+        with self._condition:
+            completer, self._completer = self._completer, None
         if completer is not None:
             completer.close()
 

@@ -5,12 +5,30 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lsp_server.client import SERVER
 from tests.support.editor import GHOST, NO_INDEX, Editor, Stage
+
+SETTINGS = {
+    "atribution": {"mode": "hide"},
+    "attribution": {"mode": "loud"},
+    "completion.minShowDelayMs": "soon",
+}
+UNKNOWN = "unknown setting 'footnote.atribution'; did you mean 'footnote.attribution'?"
+
+
+@pytest.fixture(scope="module")
+def editor(stage: Stage) -> Iterator[Editor]:
+    """One process for the module: started with bad settings, allowed to log a failing model."""
+    with Editor(
+        stage.command, options=SETTINGS, said=(UNKNOWN, NO_INDEX), stderr_allowed="RuntimeError at"
+    ) as editor:
+        editor.ready()
+        yield editor
 
 
 @pytest.mark.parametrize(
@@ -71,82 +89,60 @@ def test_typing_along_and_deleting_back_ask_no_model(editor: Editor, stage: Stag
 
 
 def test_an_automatic_suggestion_waits_for_the_typist_and_a_wanted_one_does_not(
-    stage: Stage,
+    editor: Editor, stage: Stage
 ) -> None:
     stage.write({"text": "value"})
-    options = {"completion": {"minShowDelayMs": 1500, "maxDebounceMs": 0}}
-    with Editor(stage.command, options=options) as editor:
-        editor.ready()
-        uri, at = editor.open_at("x <CURSOR>")
-        behind = editor.type(uri, at, "= ")
-        edited = time.monotonic()
-        asked = editor.ask(uri, behind, kind=2)
-        assert editor.client.reply(asked)["result"] is not None
-        # Not a measurement of speed: the answer must not come before its time.
-        assert time.monotonic() - edited >= 1.3
+    slow = {"completion": {"minShowDelayMs": 1500, "maxDebounceMs": 0}}
+    editor.client.notify("workspace/didChangeConfiguration", {"settings": {"footnote": slow}})
+    uri, at = editor.open_at("delayed <CURSOR>")
+    behind = editor.type(uri, at, "= ")
+    edited = time.monotonic()
+    asked = editor.ask(uri, behind, kind=2)
+    assert editor.client.reply(asked)["result"] is not None
+    # Not a measurement of speed: the answer must not come before its time.
+    assert time.monotonic() - edited >= 1.3
+    editor.client.notify("workspace/didChangeConfiguration", {"settings": {"footnote": {}}})
 
 
-def test_unknown_and_wrong_settings_are_named_and_the_defaults_stand(stage: Stage) -> None:
-    stage.write({"text": "value"})
-    options = {
-        "atribution": {"mode": "hide"},
-        "attribution": {"mode": "loud"},
-        "completion.minShowDelayMs": "soon",
-    }
-    said = (
-        "unknown setting 'footnote.atribution'; did you mean 'footnote.attribution'?",
-        NO_INDEX,
-    )
-    with Editor(stage.command, options=options, said=said) as editor:
-        editor.ready()
-        assert editor.suggestion(*editor.open_at("x = <CURSOR>")) is not None
-        (told,) = [message for message in editor.messages() if "atribution" in message]
+def test_unknown_and_wrong_settings_are_named_and_the_defaults_stand(editor: Editor) -> None:
+    (told,) = [message for message in editor.messages() if "atribution" in message]
 
+    assert UNKNOWN in told
     assert "footnote.attribution.mode must be one of warn, hide, regenerate, not 'loud'" in told
     assert "footnote.completion.minShowDelayMs must be a whole number from 0 to 2000" in told
 
 
 def test_settings_are_pulled_from_an_editor_that_keeps_them(stage: Stage) -> None:
     stage.write({"text": "value"})
-    kept = {"enabled": False, "languages": None}
+    kept = ["nonsense"]
     capabilities = {**GHOST, "workspace": {"configuration": True}}
-    answers = {"workspace/configuration": lambda _params: [kept]}
-    with Editor(stage.command, capabilities=capabilities, answers=answers) as editor:
-        editor.ready()
-        uri, at = editor.open_at("x = <CURSOR>")
-        assert editor.suggestion(uri, at) is None
-
-        kept["enabled"] = True
-        editor.client.notify("workspace/didChangeConfiguration", {"settings": None})
-        editor.client.wait_for(
-            lambda note: note["method"] == "footnote/status" and note["params"]["kind"] == "Warning"
-        )
-        assert editor.suggestion(uri, at) is not None
-
-
-def test_an_editor_that_refuses_to_tell_its_settings_is_served_with_the_defaults(
-    stage: Stage,
-) -> None:
-    stage.write({"text": "value"})
-    capabilities = {**GHOST, "workspace": {"configuration": True}}
-    answers = {"workspace/configuration": lambda _params: "nonsense"}
-    said = ("the settings must be an object", NO_INDEX)
+    answers = {"workspace/configuration": lambda _params: kept}
+    said = ("the settings must be an object, not 'nonsense'", NO_INDEX)
     with Editor(stage.command, capabilities=capabilities, answers=answers, said=said) as editor:
         editor.ready()
-        assert editor.suggestion(*editor.open_at("x = <CURSOR>")) is not None
+        uri, at = editor.open_at("x = <CURSOR>")
+        assert editor.suggestion(uri, at) is not None
+        for settings, kind in (({"enabled": False, "model": None}, "Inactive"), ({}, "Warning")):
+            kept[0] = settings  # type: ignore[call-overload]
+            seen = len(editor.client.notes)
+            editor.client.notify("workspace/didChangeConfiguration", {"settings": None})
+            editor.client.wait_for(
+                lambda note: note["method"] == "footnote/status" and note["params"]["kind"] == kind,  # noqa: B023
+                since=seen,
+            )
+            assert (editor.suggestion(uri, at) is None) is (kind == "Inactive")
 
 
-def test_a_model_that_raises_is_logged_without_anybodys_text(stage: Stage) -> None:
+def test_a_model_that_raises_is_logged_without_anybodys_text(editor: Editor, stage: Stage) -> None:
     stage.write({"text": "", "error": "secret_text of the user"})
-    with Editor(stage.command, stderr_allowed="RuntimeError at") as editor:
-        editor.ready()
-        assert editor.suggestion(*editor.open_at("secret_text = <CURSOR>")) is None
-        assert editor.reasons() == ["model-failed"]
-        stage.write({"text": "value"})
-        assert editor.suggestion(*editor.open_at("secret_text = <CURSOR>")) is not None
+    before = len(editor.client.stderr)
+    assert editor.suggestion(*editor.open_at("secret_text = <CURSOR>")) is None
+    assert editor.reasons()[0] == "model-failed"
+    stage.write({"text": "value"})
+    assert editor.suggestion(*editor.open_at("secret_text = <CURSOR>")) is not None
 
-    assert len(editor.client.stderr) == 1
-    assert "secret_text" not in editor.client.stderr[0]
+    (line,) = editor.client.stderr[before:]
+    assert "secret_text" not in line
 
 
 def test_the_trace_says_why_and_holds_no_text(editor: Editor, stage: Stage) -> None:
@@ -180,46 +176,38 @@ def test_a_workspace_with_folders_of_our_names_does_not_confuse_the_server(
         folder = tmp_path / name
         folder.mkdir()
         (folder / "__init__.py").write_text("raise SystemExit('the wrong package')\n")
-    said = (NO_INDEX, "model")
+    options = {"model": "scripted:echo"}
     env = {"PYTHONPATH": str(tmp_path)}
-    with Editor(SERVER, cwd=tmp_path, said=said, env=env) as editor:
-        editor.ready()
+    with Editor(SERVER, cwd=tmp_path, options=options, env=env) as editor:
+        assert editor.ready()["model"]["state"] == "ready"
         assert editor.hello["serverInfo"]["name"] == "footnote"
 
 
-def test_no_internet_socket_is_made(tmp_path: Path) -> None:
+def test_no_socket_reaches_out_and_no_print_reaches_the_protocol(tmp_path: Path) -> None:
     script = tmp_path / "refuse.py"
     script.write_text(
-        "import socket, sys\n"
+        "import os, socket, sys\n"
         "def refuse(event, arguments):\n"
         "    if event == 'socket.__new__' and arguments[1] != socket.AF_UNIX:\n"
-        "        raise SystemExit('a socket was made')\n"
+        "        os._exit(99)\n"
         "    if event in ('socket.getaddrinfo', 'socket.connect', 'socket.bind'):\n"
-        "        raise SystemExit('a socket was used')\n"
+        "        os._exit(98)\n"
         "sys.addaudithook(refuse)\n"
-        "from lsp_server.commands.serve import main\n"
-        "sys.exit(main([]))\n"
-    )
-    with Editor((sys.executable, "-I", str(script)), said=(NO_INDEX, "model")) as editor:
-        editor.ready()
-        uri, at = editor.open_at("def total(items):\n    <CURSOR>")
-        editor.suggestion(uri, at)
-        editor.hover(uri, at)
-
-
-def test_a_stray_print_does_not_reach_the_protocol(tmp_path: Path) -> None:
-    script = tmp_path / "chatty.py"
-    script.write_text(
-        "import os, sys\n"
         "from lsp_server import transport\n"
+        "from lsp_server.features import loading\n"
         "from lsp_server.server import Parts, build_server\n"
         "def load(model):\n"
-        "    print('loading', flush=True)\n"
-        "    os.write(1, b'really loading\\n')\n"
-        "    raise ValueError\n"
+        "    print('a stray word', flush=True)\n"
+        "    os.write(1, b'another stray word\\n')\n"
+        "    return loading.load_model(model)\n"
         "sys.exit(transport.serve_stdio(build_server(Parts(load_model=load)).protocol))\n"
     )
     command = (sys.executable, "-I", str(script))
-    with Editor(command, said=(NO_INDEX, "model"), stderr_allowed="loa") as editor:
+    options = {"model": "scripted:echo"}
+    with Editor(command, options=options, stderr_allowed="stray word") as editor:
         editor.ready()
-    assert "really loading" in editor.client.stderr
+        uri, at = editor.open_at("def total(items):\n    <CURSOR>")
+        assert editor.suggestion(uri, at) is not None
+        assert editor.hover(uri, at) is None
+
+    assert editor.client.stderr == ["a stray word", "another stray word"]

@@ -1,0 +1,149 @@
+"""`footnote complete`: one completion on the command line, the same text as in the editor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsp_server import citations
+from lsp_server.convert import speakable
+from lsp_server.documents import Place, body, shown_path, split_lines
+from lsp_server.suggestions import LARGEST_DOCUMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.api import Completion, Gap, ModelInfo
+    from indexer import Match
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    completion: Completion
+    place: Place
+    info: ModelInfo
+    matches: Sequence[Match]
+
+
+def main(argv: list[str]) -> int:
+    """0 answered, also where there is nothing to suggest; 2 wrong use or no model."""
+    from engine.api import ModelUnavailable
+
+    options = _parser().parse_args(argv)
+    try:
+        data = options.file.read_bytes()
+    except OSError as error:
+        print(f"footnote complete: {options.file}: {error.strerror}", file=sys.stderr)
+        return 2
+    try:
+        result = _complete(data.decode("utf-8", "replace"), options)
+    except ModelUnavailable as unavailable:
+        print(f"footnote complete: {unavailable}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(_as_json(result), ensure_ascii=False))
+    else:
+        _print(result)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="footnote complete",
+        description="Complete a file at one place. The completion goes to stdout, what is known "
+        "about it to stderr.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--line", type=_from_one, required=True, help="from 1")
+    parser.add_argument(
+        "--column",
+        type=_from_one,
+        required=True,
+        help="from 1, in characters: 1 is before the first",
+    )
+    parser.add_argument("--json", action="store_true", help="everything as one JSON object")
+    parser.add_argument("--model", metavar="FOLDER", help="another model than the embedded one")
+    parser.add_argument("--index", metavar="FOLDER", type=Path, help="another attribution index")
+    parser.add_argument(
+        "--language", metavar="ID", help="as editors name it (default: by the file name)"
+    )
+    return parser
+
+
+def _from_one(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
+def _complete(text: str, options: argparse.Namespace) -> _Result:
+    import engine
+    from engine.api import CancelToken, Completion, CompletionOptions, Gap
+    from indexer.languages import language_of
+
+    lines = split_lines(speakable(text))
+    line = min(options.line, len(lines)) - 1
+    beyond = options.line > len(lines)
+    column = len(lines[line]) if beyond else min(options.column - 1, len(body(lines[line])))
+    place = Place(line, column)
+    prefix = "".join(lines[:line]) + lines[line][:column]
+    suffix = lines[line][column:] + "".join(lines[line + 1 :])
+    language = options.language or language_of(str(options.file)) or ""
+    gap = Gap(prefix, suffix, shown_path(str(options.file.absolute())), language)
+    completer = engine.load(options.model)
+    try:
+        if len(prefix) + len(suffix) > LARGEST_DOCUMENT:
+            completion = Completion("", "gated:large-file")
+        else:
+            completion = completer.complete(gap, CompletionOptions(), CancelToken())
+        info = completer.describe()
+    finally:
+        completer.close()
+    matches = _matches(gap, completion, options.index) if completion.text else []
+    return _Result(completion, place, info, matches)
+
+
+def _matches(gap: Gap, completion: Completion, folder: Path | None) -> list[Match]:
+    from indexer import AttributionIndex, IndexUnavailable
+
+    try:
+        index = AttributionIndex.open(folder)
+    except IndexUnavailable as unavailable:
+        print(f"footnote complete: not checked against the corpus: {unavailable}", file=sys.stderr)
+        return []
+    after = gap.suffix[completion.replace_after :]
+    return index.check_completion(gap.prefix, completion.text, after, language=gap.language)
+
+
+def _as_json(result: _Result) -> dict[str, Any]:
+    from indexer import match_json
+
+    line, column = result.place.line + 1, result.place.index + 1
+    end = column + result.completion.replace_after
+    return {
+        "text": result.completion.text,
+        "range": {
+            "start": {"line": line, "column": column},
+            "end": {"line": line, "column": end},
+        },
+        "stop_reason": result.completion.stop_reason,
+        "timings_ms": {name: round(ms, 3) for name, ms in result.completion.timings_ms.items()},
+        "model": result.info.name,
+        "matches": [match_json(match) for match in result.matches],
+    }
+
+
+def _print(result: _Result) -> None:
+    completion = result.completion
+    if completion.text:
+        print(completion.text)
+    total = completion.timings_ms.get("total")
+    took = f", {total:.0f} ms" if total is not None else ""
+    outcome = completion.stop_reason if completion.text else f"nothing: {completion.stop_reason}"
+    print(f"{result.info.name}{took}, {outcome}", file=sys.stderr)
+    for match in result.matches:
+        print(citations.headline(match), file=sys.stderr)

@@ -1,0 +1,217 @@
+"""`footnote doctor`: what is installed, whether it belongs together, what is wrong, what to do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsp_server import installation
+from lsp_server.session import belonging
+
+if TYPE_CHECKING:
+    from engine.api import ModelInfo
+    from indexer import IndexInfo
+
+OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
+_MARKS = {OK: "ok", NOTE: "--", WARNING: "!!", ERROR: "XX"}
+_LIBRARIES = (
+    "footnote", "torch", "transformers", "tokenizers", "safetensors", "pygls", "lsprotocol",
+    "tantivy", "pyarrow", "numpy",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding; a remedy says what to run or change."""
+
+    name: str
+    state: str  # ok, note, warning or error
+    found: str
+    remedy: str = ""
+
+
+def main(argv: list[str]) -> int:
+    """0 when all is well, 1 when something is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="footnote doctor",
+        description="Check the installation, the model, the corpus and the index, and whether "
+        "they belong together.",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--model", metavar="FOLDER", help="check this model instead")
+    options = parser.parse_args(argv)
+    checks = []
+    for check in examine(options.model):
+        checks.append(check)
+        if not options.json:
+            _print(check)
+    wrong = [check for check in checks if check.state in {WARNING, ERROR}]
+    if options.json:
+        report = {"ok": not wrong, "checks": [asdict(check) for check in checks]}
+        print(json.dumps(report | {"versions": versions()}, indent=1))
+    else:
+        print("\nall is well" if not wrong else f"\n{len(wrong)} to look at")
+    return 1 if wrong else 0
+
+
+def examine(model: str | None = None) -> Iterator[Check]:
+    """All checks, in the order in which one builds on another."""
+    yield _python()
+    yield _environment()
+    yield _libraries()
+    yield _data()
+    info: list[Any] = [None, None]
+    yield _guarded("model", lambda: _model(model, info))
+    yield _guarded("corpus", _corpus)
+    yield _guarded("index", lambda: _index(info))
+    if info[0] is not None and info[1] is not None:
+        yield _together(info[0], info[1])
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001 -- a doctor reports what would end others
+        return Check(name, ERROR, f"{type(error).__name__}: {error}", "report this as a bug")
+
+
+def _python() -> Check:
+    found = (
+        f"{platform.python_version()} at {sys.executable}, {platform.system()} {platform.machine()}"
+    )
+    return Check("python", OK, found)
+
+
+def _environment() -> Check:
+    problem = installation.intruder()
+    where = str(Path(__file__).resolve().parents[2])
+    if problem is None:
+        return Check("packages", OK, f"ours alone, in {where}")
+    found, _, remedy = problem.partition("; ")
+    return Check("packages", ERROR, found, remedy)
+
+
+def _libraries() -> Check:
+    found = versions()
+    missing = [name for name, number in found.items() if number == "missing"]
+    listed = ", ".join(f"{name} {number}" for name, number in found.items() if name != "python")
+    if missing:
+        return Check("libraries", ERROR, listed, "install Footnote again: pip install footnote")
+    return Check("libraries", OK, listed)
+
+
+def _data() -> Check:
+    from indexer.home import data_home
+
+    home = data_home()
+    if not home.is_dir():
+        return Check("data", NOTE, f"{home} does not exist yet", "")
+    size = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+    return Check("data", OK, f"{home}, {size / 1e6:,.0f} MB")
+
+
+def _model(model: str | None, info: list[Any]) -> Check:
+    import engine
+    from engine.api import CancelToken, CompletionOptions, Gap, ModelUnavailable
+
+    started = time.monotonic()
+    try:
+        completer = engine.load(model)  # compares the hashes that the folder gives
+    except ModelUnavailable as unavailable:
+        found, _, remedy = str(unavailable).partition(": ")
+        return Check("model", ERROR, found, remedy)
+    loaded = time.monotonic()
+    try:
+        completer.complete(
+            Gap("def add(a, b):\n    return ", "\n"), CompletionOptions(), CancelToken()
+        )
+        ready = time.monotonic()
+        about = completer.describe()
+    finally:
+        completer.close()
+    info[0] = about
+    found = (
+        f"{about.name}, {about.parameters / 1e6:.1f} M parameters, {about.device} {about.dtype}, "
+        f"context {about.context:,}; loaded in {loaded - started:.1f} s, "
+        f"first line in {(ready - loaded) * 1000:.0f} ms; {about.folder}"
+    )
+    return Check("model", OK, found)
+
+
+def _corpus() -> Check:
+    from indexer.home import corpus_folder
+    from indexer.shards import CorpusUnavailable, open_shards
+
+    try:
+        manifest = open_shards(corpus_folder(), verify=True)
+    except CorpusUnavailable as unavailable:
+        # Serving needs the index alone.
+        return Check("corpus", NOTE, str(unavailable).partition(": ")[0], "footnote setup")
+    found = (
+        f"{manifest.name} {manifest.corpus_hash[:12]} ({manifest.selection}), "
+        f"{manifest.documents:,} documents, {manifest.bytes / 1e6:,.0f} MB, hashes verified"
+    )
+    if failed := manifest.meta.get("failed"):
+        return Check("corpus", WARNING, f"{found}; {len(failed)} sources refused", "footnote setup")
+    return Check("corpus", OK, found)
+
+
+def _index(info: list[Any]) -> Check:
+    from indexer import AttributionIndex, IndexUnavailable
+
+    try:
+        about = AttributionIndex.open().info()
+    except IndexUnavailable as unavailable:
+        found = str(unavailable).partition(": ")[0]
+        return Check("index", ERROR, found, "footnote setup, or footnote setup --small")
+    info[1] = about
+    found = (
+        f"corpus {about.corpus_hash[:12]} ({about.selection}), {about.packages} packages, "
+        f"{about.documents:,} documents, {about.bytes / 1e6:,.0f} MB of text"
+    )
+    return Check("index", OK, found)
+
+
+def _together(model: ModelInfo, index: IndexInfo) -> Check:
+    if not model.corpus_hash:
+        found = "the model does not say what it was trained on, so a match is no proof of memory"
+        return Check("together", NOTE, found)
+    belongs = belonging(
+        (model.corpus_hash, model.recipe_hash),
+        (index.corpus_hash, index.recipe_hash),
+        index.selection,
+    )
+    if belongs == "yes":
+        return Check("together", OK, "the index covers what the model was trained on")
+    if belongs == "subset":
+        found = "the index covers a subset of what the model was trained on"
+        return Check("together", OK, found, "footnote setup for all of it")
+    found = (
+        f"the index is of corpus {index.corpus_hash[:12]}, the model was trained on "
+        f"{model.corpus_hash[:12]}: citations are incomplete"
+    )
+    return Check("together", WARNING, found, "footnote setup")
+
+
+def _print(check: Check) -> None:
+    print(f"{_MARKS[check.state]}  {check.name:<10} {check.found}")
+    if check.remedy:
+        print(f"{'':<15}-> {check.remedy}")

@@ -1,0 +1,94 @@
+"""The server as it is started for real, with the model in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from lsp_server.client import SERVER
+from tests.support.editor import NO_INDEX, Editor
+
+CANCELLED = -32800
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for children under /proc")
+def test_a_model_process_that_dies_is_replaced_and_none_outlives_the_server(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "script.json"
+    rules = [
+        {"prefix": "die = $", "exit": 3},
+        {"prefix": "slow = $", "delay_ms": 60_000, "steps": 6000},
+        {"text": "[{before}|{after}]"},
+    ]
+    script.write_text(json.dumps({"rules": rules}))
+    said = "the model's process ended"
+    with Editor(SERVER, options={"model": f"scripted:{script}"}, stderr_allowed=said) as editor:
+        editor.ready()
+        uri, at = editor.open_at('x = "😋" + na<CURSOR>me\n')
+        assert editor.suggestion(uri, at)["insertText"] == 'x = "😋" + na[x = "😋" + na|me]'
+
+        # A cancelled request frees the process for the next one.
+        asked = editor.ask(*editor.open_at("slow = <CURSOR>"))
+        editor.client.notify("$/cancelRequest", {"id": asked})
+        assert editor.client.reply(asked)["error"]["code"] == CANCELLED
+        assert editor.suggestion(*editor.open_at("fast = <CURSOR>")) is not None
+
+        # It ends by itself; a request that somebody made waits for the new one.
+        assert editor.suggestion(*editor.open_at("die = <CURSOR>")) is None
+        assert editor.reasons()[0] == "gated:restarting"
+        assert editor.suggestion(*editor.open_at("y = <CURSOR>")) is not None
+
+        # It is killed while nobody asks anything.
+        (child,) = children_of(editor.client.pid)
+        os.kill(child, signal.SIGKILL)
+        until(lambda: children_of(editor.client.pid) not in ([], [child]))
+        (successor,) = children_of(editor.client.pid)
+        assert editor.suggestion(*editor.open_at("z = <CURSOR>")) is not None
+
+    until(lambda: not Path(f"/proc/{successor}").exists())
+
+
+def test_models_may_be_changed_and_missing_while_the_server_runs(tmp_path: Path) -> None:
+    missing = f"scripted:{tmp_path / 'nowhere.json'}"
+    with Editor(SERVER, options={"model": "scripted:one"}, said=("nowhere", NO_INDEX)) as editor:
+        editor.ready()
+        uri, at = editor.open_at("x = <CURSOR>")
+        assert editor.suggestion(uri, at)["insertText"] == "x = one"
+        for model, state in ((missing, "unavailable"), ("scripted:two", "ready")):
+            seen = len(editor.client.notes)
+            settings = {"footnote": {"model": model}}
+            editor.client.notify("workspace/didChangeConfiguration", {"settings": settings})
+            editor.client.wait_for(lambda note: model_state(note) == state, since=seen)  # noqa: B023
+        assert editor.suggestion(uri, at)["insertText"] == "x = two"
+
+
+def test_the_server_leaves_while_its_model_still_loads(tmp_path: Path) -> None:
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"load_ms": 60_000}))
+    with Editor(SERVER, options={"model": f"scripted:{script}"}) as editor:
+        assert editor.suggestion(*editor.open_at("x = <CURSOR>")) is None
+        assert editor.reasons() == ["model-loading"]
+
+
+def model_state(note: dict) -> str:
+    return note["params"]["model"]["state"] if note["method"] == "footnote/status" else ""
+
+
+def children_of(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task")
+    found = []
+    for task in listed.iterdir():
+        found += [int(each) for each in (task / "children").read_text().split()]
+    return found
+
+
+def until(happened: object) -> None:
+    """Wait until something is so; the test's own time limit ends a vain wait."""
+    while not happened():  # type: ignore[operator]
+        time.sleep(0.02)
