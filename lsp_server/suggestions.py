@@ -169,7 +169,8 @@ async def _allowed(session: Session, ask: Ask, entry: Entry, suggestion: Suggest
     """The suggestion with its verdict, or another one, or none, as the mode wants it."""
     mode = session.settings.attribution.mode
     banned: tuple[str, ...] = ()
-    for _ in range(_REGENERATIONS + 1):
+    attempts = 1 + (_REGENERATIONS if mode == "regenerate" else 0)
+    for left in reversed(range(attempts)):
         judged = await _judged(session, ask, entry, suggestion, wait=mode != "warn")
         entry.note(matches=len(judged.matches), checked=judged.checked)
         if mode == "warn" or not (judged.matches or _unjudged(session, judged)):
@@ -177,11 +178,9 @@ async def _allowed(session: Session, ask: Ask, entry: Entry, suggestion: Suggest
         session.cache.drop(judged.id)
         if not judged.matches:
             raise NoSuggestion("dropped:unchecked")
-        if mode == "hide":
-            raise NoSuggestion("dropped:near-verbatim")
-        banned += (suggestion.text,)
-        suggestion = await _generate(session, ask, entry, banned)
-    session.cache.drop(suggestion.id)
+        if left:
+            banned += (suggestion.text,)
+            suggestion = await _generate(session, ask, entry, banned)
     raise NoSuggestion("dropped:near-verbatim")
 
 

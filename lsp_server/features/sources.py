@@ -17,18 +17,29 @@ async def answer(
     session: Session, params: types.TextDocumentContentParams
 ) -> types.TextDocumentContentResult | None:
     index = session.index.index
-    if index is None:
+    package, version, path = _parts(params.uri)
+    if index is None or not path:
         return None
 
     def read() -> str | None:
         from indexer import Source
 
-        package, version, *path = unquote(urlsplit(params.uri).path).lstrip("/").split("/")
-        return index.source_text(Source(package, version, "/".join(path), 1, 1, "", ""))
+        return index.source_text(Source(package, version, path, 1, 1, "", ""))
 
     try:
         text = await session.lookups.run(read)
-    except Exception as error:  # noqa: BLE001 -- an address that is none has no text
+    except Exception as error:  # noqa: BLE001 -- a damaged store has no text to show
         wire.report(error)
         return None
     return None if text is None else types.TextDocumentContentResult(text)
+
+
+def _parts(uri: str) -> tuple[str, str, str]:
+    """Package, version and path of footnote-source:/package/version/path; empty where it is not."""
+    try:
+        path = unquote(urlsplit(uri).path)
+    except ValueError:
+        return "", "", ""
+    package, _, rest = path.lstrip("/").partition("/")
+    version, _, path = rest.partition("/")
+    return package, version, path
