@@ -6,14 +6,18 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lsp_server.client import SERVER
+from lsp_server.commands.complete import main
+from tests.support.casefile import cut
 from tests.support.editor import NO_INDEX, Editor
 
 CANCELLED = -32800
+TELLING = "scripted:{path}|{language}|{prefix}|{suffix}"
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for children under /proc")
@@ -66,6 +70,36 @@ def test_models_may_be_changed_and_missing_while_the_server_runs(tmp_path: Path)
             editor.client.notify("workspace/didChangeConfiguration", {"settings": settings})
             editor.client.wait_for(lambda note: model_state(note) == state, since=seen)  # noqa: B023
         assert editor.suggestion(uri, at)["insertText"] == "x = two"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x = <CURSOR>", "\r\nfirst\r\nse<CURSOR>cond\r\n", "é😋<CURSOR>\n", "<CURSOR>"],
+)
+def test_the_command_line_gives_the_text_that_the_server_gives(
+    text: str, tmp_path: Path, telling: Editor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = cut("", text)
+    file = tmp_path / "package" / "module.py"
+    file.parent.mkdir()
+    file.write_bytes(place.text.encode())
+    where = ["--line", str(place.line + 1), "--column", str(place.index + 1)]
+    assert main([str(file), *where, "--model", TELLING, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["text"]
+
+    uri = telling.open(place.text, name=file.as_uri())
+    item = telling.suggestion(uri, telling.position(place))
+    typed = place.text.splitlines(keepends=True)[place.line][: place.index] if place.text else ""
+    assert item["insertText"] == typed + told
+    assert "package/module.py|python" in told
+
+
+@pytest.fixture(scope="module")
+def telling() -> Iterator[Editor]:
+    """A server whose model answers all that it was asked."""
+    with Editor(SERVER, options={"model": TELLING}) as editor:
+        editor.ready()
+        yield editor
 
 
 def test_the_server_leaves_while_its_model_still_loads(tmp_path: Path) -> None:

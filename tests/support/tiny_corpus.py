@@ -97,11 +97,17 @@ def documents() -> list[Document]:
     ]
 
 
+def build_shards(home: Path) -> Manifest:
+    """Corpus and an empty held-out set in a data home; returns the corpus's manifest."""
+    meta = {"name": "tiny", "recipe_hash": "recipe", "selection": "full"}
+    write_shards(home / "held-out", [], meta=meta)
+    return write_shards(home / "corpus", documents(), meta=meta)
+
+
 def build(home: Path) -> Manifest:
-    """Corpus and index in a data home; returns the corpus's manifest."""
+    """The same with the index of the corpus."""
     from indexer.attribution.builder import build_index
 
-    meta = {"name": "tiny", "recipe_hash": "recipe", "selection": "full"}
-    manifest = write_shards(home / "corpus", documents(), meta=meta)
+    manifest = build_shards(home)
     build_index(home / "corpus", home / "index", jobs=1)
     return manifest
