@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.api import Completer, ModelUnavailable
+from engine.checkpoint import read_checkpoint
 from engine.remote import WorkerCompleter, WorkerState
 
 DEFAULT_MODEL = Path(__file__).parent / "models" / "default"
@@ -23,9 +24,11 @@ def load(model: str | Path | None = None, *, dtype: str = "auto", threads: int =
         return load_script(str(model).removeprefix(SCRIPTED))
     if dtype not in ("auto", "float32", "bfloat16"):
         raise ModelUnavailable(f"no precision is called {dtype!r}: use float32, bfloat16 or auto")
-    from engine.local import load_local
+    # First what needs no torch: a folder that is not right is refused at once.
+    checkpoint = read_checkpoint(folder_of(model))
+    from engine.local import LocalCompleter
 
-    return load_local(folder_of(model), dtype=dtype, threads=threads)
+    return LocalCompleter(checkpoint, dtype=dtype, threads=threads)
 
 
 def load_in_worker(

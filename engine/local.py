@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from pathlib import Path
 
 from engine.api import (
     CancelToken,
@@ -13,7 +12,7 @@ from engine.api import (
     ModelInfo,
     ModelUnavailable,
 )
-from engine.checkpoint import Checkpoint, read_checkpoint, read_tensors
+from engine.checkpoint import Checkpoint, read_tensors
 from engine.cores import physical_cores, threads_for
 from engine.decoding import Decoded, Decoder, Request, decode
 from engine.fim import FimLayout, render, sentinel_ids
@@ -109,6 +108,14 @@ class LocalCompleter:
             ids=self._ids,
         )
 
+    def raw(self, gap: Gap, options: CompletionOptions) -> Decoded:
+        """What the model writes before the rules trim it: for measuring, and comparing engines."""
+        with self._turn:
+            cropped = crop(gap)
+            around = surroundings_of(cropped, options)
+            request = self._request(self.prompt(cropped), around, options, time.perf_counter())
+            return decode(self._decoder, request, CancelToken())
+
     def _request(
         self, prompt: list[int], around: Surroundings, options: CompletionOptions, started: float
     ) -> Request:
@@ -141,11 +148,6 @@ class LocalCompleter:
 
     def close(self) -> None:
         """Nothing is held but memory."""
-
-
-def load_local(folder: Path, *, dtype: str = "auto", threads: int = 0) -> LocalCompleter:
-    """Read a checkpoint folder and make it ready; ModelUnavailable says what is wrong with it."""
-    return LocalCompleter(read_checkpoint(folder), dtype=dtype, threads=threads)
 
 
 def _known_layout(checkpoint: Checkpoint, tokenizer: Tokenizer) -> FimLayout:

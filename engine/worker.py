@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from engine.api import CancelToken, Completer, Gap, ModelUnavailable
 from engine.frames import BrokenFrame, options_of, plain, read_frame, write_frame
+from engine.loading import load
 
 _log = logging.getLogger("engine.worker")
 
@@ -85,13 +86,7 @@ def serve(inbox: Inbox, outgoing: BinaryIO) -> None:
 
 
 def _load(arguments: Mapping[str, Any], outgoing: BinaryIO) -> Completer:
-    from engine.loading import load
-
-    if not arguments["model"].startswith("scripted:"):
-        write_frame(outgoing, {"loading": 0.1})
-        import torch  # noqa: F401 -- most of the time until ready goes here
-
-        write_frame(outgoing, {"loading": 0.6})
+    write_frame(outgoing, {"loading": 0.1})
     return load(**arguments)
 
 

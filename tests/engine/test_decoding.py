@@ -1,0 +1,178 @@
+"""The token loop: where it stops, and that it looks whether to stop between any two runs of the model."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+from engine.api import CancelToken
+from engine.decoding import Decoded, Decoder, Request, decode
+from engine.prefix_cache import BLOCK, PrefixCache
+from engine.sampling import beginnings, greedy
+
+if TYPE_CHECKING:
+    from engine.local import LocalCompleter
+
+PROMPT = list(range(16, 16 + 200))
+
+
+class Watched:
+    """A model that counts its runs and can be told to do something at one of them."""
+
+    def __init__(self, model: Any, at: int = -1, then: Any = None) -> None:
+        self._model = model
+        self._at, self._then = at, then
+        self.runs: list[int] = []  # tokens of each run
+
+    def feed(self, tokens: Any, position: int, cache: Any) -> torch.Tensor:
+        self.runs.append(len(tokens))
+        if len(self.runs) == self._at:
+            self._then()
+        return self._model.feed(tokens, position, cache)
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        scores = self._model.logits(hidden).clone()
+        scores[:, :16] = -torch.inf  # the tiny model must not end by itself
+        return scores
+
+
+@pytest.fixture
+def decoder(tiny: LocalCompleter) -> Decoder:
+    """A decoder of its own, which has seen nothing yet."""
+    own = tiny._decoder
+    return Decoder(own.model, own.tokenizer, own.model.new_cache(512), PrefixCache())
+
+
+def run(decoder: Decoder, cancel: CancelToken | None = None, **request: Any) -> Decoded:
+    wanted = {"prompt": PROMPT, "max_new_tokens": 8, "stop": lambda _text: None, **request}
+    clock = wanted.pop("clock", lambda: 0.0)
+    return decode(decoder, Request(**wanted), cancel or CancelToken(), clock)
+
+
+def watched(decoder: Decoder, at: int = -1, then: Any = None) -> Decoder:
+    return replace(decoder, model=Watched(decoder.model, at, then))  # type: ignore[arg-type]
+
+
+def test_a_prompt_is_run_in_blocks_and_then_step_by_step(decoder: Decoder) -> None:
+    seen = watched(decoder)
+    result = run(seen)
+
+    assert seen.model.runs == [64, 64, 64, 8] + [1] * 7  # type: ignore[attr-defined]
+    assert (len(result.tokens), result.stop_reason) == (8, "length")
+
+
+@pytest.mark.parametrize("at", [1, 2, 4, 5, 7])
+def test_after_cancelling_the_model_is_not_run_again(decoder: Decoder, at: int) -> None:
+    cancel = CancelToken()
+    seen = watched(decoder, at, cancel.cancel)
+    result = run(seen, cancel)
+
+    assert result.stop_reason == "cancelled"
+    assert len(seen.model.runs) == at  # type: ignore[attr-defined]
+
+
+def test_what_was_cancelled_before_costs_nothing(decoder: Decoder) -> None:
+    cancel = CancelToken()
+    cancel.cancel()
+    seen = watched(decoder)
+
+    assert run(seen, cancel).stop_reason == "cancelled"
+    assert seen.model.runs == []  # type: ignore[attr-defined]
+
+
+def test_a_cancelled_prompt_leaves_its_finished_blocks(decoder: Decoder) -> None:
+    cancel = CancelToken()
+    run(watched(decoder, 3, cancel.cancel), cancel)
+
+    assert run(decoder).cached_tokens == 3 * BLOCK
+
+
+def test_time_over_ends_the_text_after_the_step(decoder: Decoder) -> None:
+    ticks: Iterator[float] = iter(range(1000))
+    result = run(decoder, deadline=10.0, clock=lambda: float(next(ticks)))
+
+    assert result.stop_reason == "time"
+    assert 0 < len(result.tokens) < 8
+
+
+def test_a_deadline_that_passed_ends_before_anything(decoder: Decoder) -> None:
+    seen = watched(decoder)
+    result = run(seen, deadline=0.0, clock=lambda: 1.0)
+
+    assert (result.stop_reason, result.tokens) == ("time", [])
+    assert seen.model.runs == []  # type: ignore[attr-defined]
+
+
+def test_the_stop_rule_sees_all_text_so_far_and_ends_it(decoder: Decoder) -> None:
+    seen: list[str] = []
+
+    def stop(text: str) -> str | None:
+        seen.append(text)
+        return "enough" if len(seen) == 3 else None
+
+    result = run(watched(decoder), stop=stop)
+
+    assert result.stop_reason == "enough"
+    assert len(result.tokens) == 3
+    assert result.text == seen[-1]
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(seen))
+
+
+def test_a_special_token_is_the_end_and_is_not_shown(decoder: Decoder) -> None:
+    class Ending(Watched):
+        def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+            scores = super().logits(hidden)
+            if len(self.runs) >= 6:
+                scores[:, 4] = 1e9
+            return scores
+
+    result = run(replace(decoder, model=Ending(decoder.model)))  # type: ignore[arg-type]
+
+    assert result.stop_reason == "end"
+    assert len(result.tokens) == 2
+    assert not set(result.tokens) & decoder.tokenizer.special_ids
+
+
+def test_no_token_is_made_where_none_is_allowed(decoder: Decoder) -> None:
+    assert run(decoder, max_new_tokens=0).tokens == []
+
+
+def test_a_text_never_outgrows_the_memory(decoder: Decoder) -> None:
+    result = run(watched(decoder), prompt=PROMPT * 2 + PROMPT[:100], max_new_tokens=1000)
+
+    assert len(result.tokens) == 512 - 500
+    assert result.stop_reason == "length"
+
+
+def test_the_same_prompt_gives_the_same_tokens(decoder: Decoder) -> None:
+    assert run(watched(decoder)).tokens == run(watched(decoder)).tokens
+
+
+def test_what_must_not_come_first_does_not(decoder: Decoder) -> None:
+    plain = run(watched(decoder))
+    other = run(watched(decoder), not_first=frozenset({plain.tokens[0]}))
+
+    assert other.tokens[0] != plain.tokens[0]
+
+
+def test_greedy_takes_the_best_that_is_allowed() -> None:
+    scores = torch.tensor([0.1, 0.9, 0.9, 0.5])
+
+    assert greedy(scores) == 1
+    assert greedy(scores, {1}) == 2
+    assert greedy(scores, [1, 2]) == 3
+    assert scores.tolist() == pytest.approx([0.1, 0.9, 0.9, 0.5])
+
+
+def test_every_way_to_begin_a_text_is_found() -> None:
+    pieces = ["", "r", "re", "return", "return x + y", "x", "ret!"]
+
+    assert beginnings(pieces, ["return x"]) == {1, 2, 3, 4}
+    assert beginnings(pieces, ["return !"]) == {1, 2, 3}
+    assert beginnings(pieces, ["", "x"]) == {5}
+    assert beginnings(pieces, []) == frozenset()

@@ -1,0 +1,107 @@
+"""Where nothing is suggested, and where a line or several are."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.api import CompletionOptions, Gap
+from engine.gates import closed_gate
+from engine.surroundings import in_comment, surroundings_of
+
+ASKED, TYPED = CompletionOptions(), CompletionOptions(automatic=True)
+BEGUN = "import something\n\n"
+
+
+@pytest.mark.parametrize("rest", ["", ")", "')", ");", "):", "  )  {", "\n", "\r\nmore", "]),\nx"])
+def test_what_finishes_a_line_may_follow(rest: str) -> None:
+    assert closed_gate(Gap(BEGUN, rest), TYPED) is None
+
+
+@pytest.mark.parametrize("rest", [" + 1", ")x", ".a", "(", ")) + y\n", " if a else b"])
+def test_more_may_not_unless_somebody_asked(rest: str) -> None:
+    assert closed_gate(Gap(BEGUN, rest), TYPED) == "rest-of-line"
+    assert closed_gate(Gap(BEGUN, rest), ASKED) is None
+
+
+@pytest.mark.parametrize("rest", ["name", "_x", "1", "é", "名"])
+def test_inside_a_word_nothing_is_suggested_even_if_asked(rest: str) -> None:
+    assert closed_gate(Gap(BEGUN, rest), TYPED) == "mid-word"
+    assert closed_gate(Gap(BEGUN, rest), ASKED) == "mid-word"
+
+
+def test_a_document_that_has_not_begun_says_too_little() -> None:
+    assert closed_gate(Gap("impor \n\n", "\n"), TYPED) == "little-text"
+    assert closed_gate(Gap("impor \n\n", "\n"), ASKED) is None
+    assert closed_gate(Gap("# 12345678\n", "\n9"), TYPED) is None
+
+
+def test_a_line_of_blanks_is_judged_at_once() -> None:
+    assert closed_gate(Gap(BEGUN, " " * 100_000 + "x"), TYPED) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "several"),
+    [
+        ("def f():\n    ", "\n", True),
+        ("def f():", "\n", True),
+        ("x = [", "", True),
+        ("const f = () =>", "", True),
+        ("if (a) {  ", "", True),
+        ("def f(", ")", False),
+        ("x = ", "\n", False),
+        ("return foo", "", False),
+        ("    # remember:", "\n", False),
+        ("    ", "  )", False),
+        ("", "", True),
+    ],
+)
+def test_several_lines_where_a_block_begins(before: str, after: str, several: bool) -> None:
+    around = surroundings_of(Gap(before, after, language="python"), ASKED)
+
+    assert around.multiline is several
+
+
+def test_the_caller_may_decide() -> None:
+    line = surroundings_of(Gap("def f():", ""), CompletionOptions(multiline=False))
+    lines = surroundings_of(Gap("x = ", ""), CompletionOptions(multiline=True))
+
+    assert (line.multiline, lines.multiline) == (False, True)
+
+
+def test_asking_and_typing_want_the_same_number_of_lines() -> None:
+    for before in ("x = ", "def f():", "    "):
+        gap = Gap(before, "\n", language="python")
+        assert surroundings_of(gap, ASKED).multiline is surroundings_of(gap, TYPED).multiline
+
+
+@pytest.mark.parametrize(
+    ("line", "language", "comment"),
+    [
+        ("x = 1  # and", "python", True),
+        ("x = '#", "python", False),
+        ("x = '#' # and", "python", True),
+        ("a // b", "python", False),
+        ("a // b", "javascript", True),
+        ("url = 'https://", "javascript", False),
+        ("select 1 -- one", "sql", True),
+        ("# heading", "markdown", False),
+        ("x --", "rust", False),
+    ],
+)
+def test_comments_are_told_by_language(line: str, language: str, comment: bool) -> None:
+    assert in_comment(line, language) is comment
+
+
+def test_the_line_ends_of_most_lines_are_the_documents() -> None:
+    assert surroundings_of(Gap("a\r\nb\r\nc", "\nd"), ASKED).line_end == "\r\n"
+    assert surroundings_of(Gap("a\nb\nc", "\r\nd"), ASKED).line_end == "\n"
+    assert surroundings_of(Gap("", ""), ASKED).line_end == "\n"
+
+
+def test_lines_around_the_gap() -> None:
+    around = surroundings_of(Gap("one\r\n\r\n  two", ")\r\n\r\nthree  \r\nfour"), ASKED)
+
+    assert around.line_before == "  two"
+    assert around.line_after == ")"
+    assert around.previous_line == "one"
+    assert around.next_line == "three"

@@ -1,0 +1,50 @@
+"""Whatever kernel is chosen multiplies rightly."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from engine import linears
+from engine.linears import Kernel, choose_kernel, make_linear
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_precision_asked_for_is_the_one_chosen(dtype: str) -> None:
+    kernel = choose_kernel(96, 64, dtype)
+
+    assert kernel.dtype == getattr(torch, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "auto"])
+def test_the_chosen_kernel_gives_the_product(dtype: str) -> None:
+    kernel = choose_kernel(96, 64, dtype)
+    generator = torch.Generator().manual_seed(2)
+    weight = torch.randn(96, 64, generator=generator)
+    offset = torch.randn(96, generator=generator)
+    rows = torch.randn(5, 64, generator=generator).to(kernel.dtype)
+    with torch.inference_mode():
+        product = make_linear(weight, offset, kernel)(rows)
+
+    expected = rows.float() @ weight.to(kernel.dtype).float().T + offset
+    tolerance = 1e-4 if kernel.dtype == torch.float32 else 0.1
+    assert torch.allclose(product.float(), expected, atol=tolerance, rtol=tolerance)
+
+
+def test_a_packed_kernel_that_is_wrong_or_missing_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(weight: torch.Tensor, bias: torch.Tensor | None, kernel: Kernel) -> linears.Linear:
+        if kernel.packed:
+            raise RuntimeError("not on this processor")
+        return lambda rows: rows @ weight.to(kernel.dtype).T
+
+    monkeypatch.setattr(linears, "make_linear", refuse)
+    assert not choose_kernel(96, 64).packed
+
+    def lie(weight: torch.Tensor, bias: torch.Tensor | None, kernel: Kernel) -> linears.Linear:
+        scale = 1.5 if kernel.packed else 1.0
+        return lambda rows: rows @ weight.to(kernel.dtype).T * scale
+
+    monkeypatch.setattr(linears, "make_linear", lie)
+    assert not choose_kernel(96, 64).packed
