@@ -38,7 +38,7 @@ client: ## types and bundle of the VS Code extension
 vsix: $(CLIENT_READY) ## package the VS Code extension
 	@cd $(CLIENT) && npm run --silent package
 
-setup: $(INSTALLED) ## fetch the full corpus and build its index (about 1 GB of disk)
+setup: $(INSTALLED) ## fetch the full corpus and build its index (2.5 GB of disk)
 	@$(BIN)/footnote setup
 
 serve: $(INSTALLED) ## run the language server on stdin and stdout
