@@ -35,26 +35,22 @@ def excerpt(
     from rich.text import Text
 
     lines = text.split("\n")
-    ghost, rest = "", lines[line][column:]
-    before = lines[line][:column]
+    before, ghost, rest = lines[line][:column], None, lines[line][column:]
     if item is not None:
         found = item["range"]
-        before = lines[line][: found["start"]["character"]]
-        typed = lines[line][found["start"]["character"] : column]
-        before += typed
-        ghost = item["insertText"][len(typed) :]
+        typed = column - found["start"]["character"]  # the item repeats what is there
+        ghost = item["insertText"][typed:]
         rest = lines[line][found["end"]["character"] :]
     for number in range(max(0, line - _ABOVE), line):
         _numbered(console, number, Text(lines[number]))
-    pieces = ghost.split("\n")
-    shown = Text(before)
+    pieces = (ghost or "").split("\n")
     for at, piece in enumerate(pieces):
-        if at:
-            shown = Text("")
-        shown.append_text(_ghost(console, piece, first=at == 0, last=at == len(pieces) - 1))
-        if at == len(pieces) - 1:
-            shown.append(rest)
-        _numbered(console, line + at if at == 0 else None, shown)
+        first, last = at == 0, at == len(pieces) - 1
+        shown = Text(before if first else "")
+        if ghost is not None:
+            shown.append_text(_ghost(console, piece, first=first, last=last))
+        shown.append(rest if last else "")
+        _numbered(console, line if first else None, shown)
     for number in range(line + 1, min(len(lines), line + 1 + _BELOW)):
         _numbered(console, number, Text(lines[number]))
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from indexer.document import Document
 
 # Package, file, and the text that the cursor stands behind; what follows it on the line is hidden.
-# A fixed list, written before the model was trained: some it gets right and some it does not.
+# A fixed list; what its author wrote is shown beside what is suggested, right or not.
 _CHOSEN = (
     ("click", "click/utils.py", "    except (OSError, UnicodeError):\n        "),
     ("marshmallow", "marshmallow/utils.py", "        return "),
