@@ -133,10 +133,10 @@ def _closes_own(text: str, length: int, around: Surroundings) -> bool:
     cut = len(text) - length
     quote = open_quote(around.line_before, around.language)
     kept = scan(text[:cut], around.language, quote)
-    if kept.quote and kept.quote != quote:
+    ending = scan(text[cut:], around.language, kept.quote).events
+    if kept.quote and kept.quote != quote and any(each == kept.quote for _, each in ending):
         return True
-    still_open = unclosed(kept.events)
-    closing = unopened(scan(text[cut:], around.language, kept.quote).events)
+    still_open, closing = unclosed(kept.events), unopened(ending)
     return bool(still_open and closing and PAIRS[still_open[-1]] == closing[0])
 
 
