@@ -202,20 +202,29 @@ def make_example(
     path = vocabulary.encode(piece.path) if rng.random() < spans.path_rate else []
     path = path[-48:]
     if rng.random() >= spans.fim_rate:
-        head = [vocabulary.ids.file_name, *path, *vocabulary.ids.newline] if path else []
-        body = [each for each in head if each is not None] + vocabulary.encode(piece.text)
-        return [*body[: limit - 1], vocabulary.ids.end if piece.is_end else vocabulary.pad]
+        return _plain(piece, path, vocabulary, limit)
     start, end = choose_span(piece, nodes, spans, rng)
     order: Order = "spm" if rng.random() < spans.spm_rate else "psm"
     prefix = vocabulary.encode(piece.text[:start])
     middle = vocabulary.encode(piece.text[start:end])
     suffix = vocabulary.encode(piece.text[end:])
     fixed = len(middle) + 4 + (len(path) + 1 + len(vocabulary.ids.newline) if path else 0)
+    if fixed > limit:
+        # Emoji and other rare characters take several tokens each; a middle is never cut.
+        return _plain(piece, path, vocabulary, limit)
     prefix, suffix = crop(prefix, suffix, limit - fixed)
     prompt = render(
         layout, order=order, prefix=prefix, suffix=suffix, path=path, ids=vocabulary.ids
     )
     return [*prompt, *middle, vocabulary.ids.end]
+
+
+def _plain(piece: Piece, path: list[int], vocabulary: Vocabulary, limit: int) -> list[int]:
+    """Left to right, as it stands."""
+    head = [vocabulary.ids.file_name, *path, *vocabulary.ids.newline] if path else []
+    body = [each for each in head if each is not None] + vocabulary.encode(piece.text)
+    is_end = piece.is_end and len(body) < limit
+    return [*body[: limit - 1], vocabulary.ids.end if is_end else vocabulary.pad]
 
 
 def crop(

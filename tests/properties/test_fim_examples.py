@@ -132,3 +132,21 @@ def test_pieces_cover_the_document_once(text, seed, size):
     pieces = cut_document(text, size, Random(seed))
 
     assert "".join(text[start:end] for start, end in pieces) == text
+
+
+@given(SEEDS)
+def test_a_middle_of_emoji_that_no_row_can_hold_becomes_a_plain_example(words, seed):
+    text = "x = '" + "\N{GRINNING FACE}\N{GOTHIC LETTER AHSA}" * 300 + "'\n"
+    tokens = make_example(
+        piece_of(text),
+        lazily_nodes(text, "python"),
+        words,
+        spans=SpanRecipe(single_line=1, block=0, node=0, random=0, fim_rate=1.0),
+        layout=FimLayout(),
+        limit=64,
+        rng=Random(seed),
+    )
+
+    assert len(tokens) <= 64
+    if words.ids.middle not in tokens:  # plain, and its document goes on after the row
+        assert tokens[-1] == words.pad
