@@ -51,7 +51,7 @@ class Model:
         weights = _Weights(shape, dict(tensors))
         self.parameters = weights.count
         with torch.inference_mode():
-            self._embedding = weights.embedding().to(self.kernel.dtype)
+            self._embedding = weights.embedding(self.kernel.dtype)
             self._layers = [_layer(weights, i, self.kernel) for i in range(shape.layers)]
             self._head = _head(weights, self._embedding, self.kernel)
         self._turns = torch.zeros(0, 1, shape.head_dim // 2, dtype=torch.complex64)
@@ -147,6 +147,11 @@ class _Weights:
         self.count = sum(each.numel() for each in self._tensors.values())
 
     def take(self, name: str, *size: int) -> torch.Tensor:
+        """A weight in float32, for exact arithmetic on it before it is stored."""
+        return self.stored(name, *size).float()
+
+    def stored(self, name: str, *size: int) -> torch.Tensor:
+        """A weight as the file has it; ModelUnavailable when it is not there or of another size."""
         tensor = self._tensors.pop(name, None)
         if tensor is None:
             raise ModelUnavailable(f"the weights lack {name}: copy the whole checkpoint folder")
@@ -155,7 +160,7 @@ class _Weights:
                 f"{name} is {list(tensor.shape)}, config.json says {list(size)}: "
                 "weights and configuration are of different models"
             )
-        return tensor.float()
+        return tensor
 
     def bias(self, name: str, size: int) -> torch.Tensor:
         """A bias, or zeros where the model has none."""
@@ -164,8 +169,10 @@ class _Weights:
     def has(self, name: str) -> bool:
         return name in self._tensors
 
-    def embedding(self) -> torch.Tensor:
-        return self.take("embed_tokens.weight", self.shape.vocabulary, self.shape.hidden)
+    def embedding(self, dtype: torch.dtype) -> torch.Tensor:
+        """[vocabulary, hidden], in memory of its own: the file may go."""
+        size = (self.shape.vocabulary, self.shape.hidden)
+        return self.stored("embed_tokens.weight", *size).to(dtype, copy=True)
 
 
 def _layer(weights: _Weights, number: int, kernel: Kernel) -> _Layer:
@@ -216,12 +223,14 @@ def _head(weights: _Weights, embedding: torch.Tensor, kernel: Kernel) -> Linear:
         # One copy of the largest matrix: the gain is applied to the rows instead.
         table, scale = embedding, gain.to(kernel.dtype)
         return lambda rows: F.linear(rows * scale, table)
-    weight = (
-        embedding.float()
-        if shape.tied
-        else weights.take("lm_head.weight", shape.vocabulary, shape.hidden)
-    )
-    return make_linear(weight * gain, None, kernel)
+    weight = embedding
+    if not shape.tied:
+        weight = weights.stored("lm_head.weight", shape.vocabulary, shape.hidden)
+    gained = torch.empty(weight.shape, dtype=kernel.dtype)
+    for start in range(0, shape.vocabulary, 1024):  # whole it would be the peak of our memory
+        part = slice(start, start + 1024)
+        gained[part] = weight[part].float() * gain
+    return make_linear(gained, None, kernel)
 
 
 def _pairs_together(rows: torch.Tensor, head_dim: int) -> torch.Tensor:

@@ -12,11 +12,11 @@ def scope_end(text: str, around: Surroundings) -> int | None:
     """Index where the text leaves its block, at the end of the line before; None if it never does.
 
     A block that the gap's line opens is all that is deeper, and its closer. On a blank line the
-    block is what the first line is indented to; at the left margin, the first statement that has
-    lines below it, and those.
+    block is what the gap is indented to, or the first line where the gap is at the margin; and of
+    what is not indented at all, the first statement that has lines below it, and those.
     """
     strict = bool(around.line_before.strip()) and opens_block(around)
-    floor = _indent(around.line_before) if around.line_before.strip() else None
+    floor = _indent(around.line_before) if around.line_before else None
     deeper = False
     index = 0
     for number, line in enumerate(text.split("\n")):
