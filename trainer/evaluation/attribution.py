@@ -234,7 +234,9 @@ def evaluate(index: AttributionIndex, args: argparse.Namespace) -> dict[str, Any
     seconds: list[tuple[int, float]] = []
     groups: dict[str, Any] = {}
     missed: list[Case] = []
-    plan = [("python", ("python",), HEADLINE, args.cases)]
+    plan: list[tuple[str, Sequence[str], Sequence[str], int]] = [
+        ("python", ("python",), HEADLINE, args.cases)
+    ]
     if args.extended:
         plan.append(("python, extended", ("python",), KINDS, 2 * args.cases))
         plan.append(("javascript and typescript", _SCRIPTS, KINDS, args.cases))
@@ -246,7 +248,8 @@ def evaluate(index: AttributionIndex, args: argparse.Namespace) -> dict[str, Any
         missed += not_found
         groups[name] = {kind: _row(tally) for kind, tally in tallies.items()}
         groups[name]["all"] = _row(_sum(tallies.values()))
-    lines, alarms = check_unchanged(index, held_out, unchanged := [])
+    unchanged: list[tuple[int, float]] = []
+    lines, alarms = check_unchanged(index, held_out, unchanged)
     warnings = [each for each in alarms if each[1].tier == "warning"]
     return {
         "protocol": (__doc__ or "").split("\n\n", 1)[1],

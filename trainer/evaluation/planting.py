@@ -103,39 +103,40 @@ def copy_of(text: str, kind: str, language: str, rng: Random) -> str | None:
 
 def _rename(tree: ast.Module, rng: Random) -> ast.Module:
     """Gives the function and all its local names new ones, each the same throughout."""
-    fixed = {
-        name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Global | ast.Nonlocal)
-        for name in node.names
-    }
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | fixed
-    own: dict[str, str] = {}
+    nodes = list(ast.walk(tree))
+    fixed = {"self", "cls", "_"}
+    fixed.update(
+        name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names
+    )
+    used = {node.id for node in nodes if isinstance(node, ast.Name)} | fixed
     fresh = [word for word in _WORDS if word not in used]
     rng.shuffle(fresh)
-
-    def claim(name: str | None) -> None:
-        if name and name not in fixed and name not in own and name not in {"self", "cls", "_"}:
-            own[name] = fresh[len(own)] if len(own) < len(fresh) else f"name_{len(own)}"
-
-    for node in ast.walk(tree):
+    local = [
+        name for name in dict.fromkeys(filter(None, map(_bound_name, nodes))) if name not in fixed
+    ]
+    fresh += [f"name_{number}" for number in range(len(local))]
+    new = dict(zip(local, fresh, strict=False))
+    for node in nodes:
         if isinstance(node, ast.arg):
-            claim(node.arg)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            claim(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ExceptHandler):
-            claim(node.name)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg):
-            node.arg = own.get(node.arg, node.arg)
+            node.arg = new.get(node.arg, node.arg)
         elif isinstance(node, ast.Name):
-            node.id = own.get(node.id, node.id)
+            node.id = new.get(node.id, node.id)
         elif (
             isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ExceptHandler)
             and node.name
         ):
-            node.name = own.get(node.name, node.name)
+            node.name = new.get(node.name, node.name)
     return tree
+
+
+def _bound_name(node: ast.AST) -> str | None:
+    if isinstance(node, ast.arg):
+        return node.arg
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return node.id
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ExceptHandler):
+        return node.name
+    return None
 
 
 def _python_layout(text: str, rng: Random) -> str:
@@ -193,11 +194,27 @@ def _script_layout(text: str, rng: Random) -> str:
     return "\n".join(result)
 
 
-def _edited(text: str, language: str, rng: Random, share: float = 0.1) -> str:
+def _edited(text: str, language: str, rng: Random) -> str | None:
+    """The text with every tenth line changed; Python that parsed still does, as a person's edit would."""
+    for _ in range(20):
+        edited = _with_changed_lines(text, "#" if language == "python" else "//", rng)
+        if language != "python" or _parses(edited):
+            return edited
+    return None
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _with_changed_lines(text: str, mark: str, rng: Random, share: float = 0.1) -> str:
     """Every tenth line (at least one, never the first) is dropped, replaced, or gets one before it."""
     lines = text.splitlines()
     full = [n for n, line in enumerate(lines) if line.strip() and n]
-    mark = "#" if language == "python" else "//"
     for number in sorted(rng.sample(full, max(1, round(share * len(full)))), reverse=True):
         indent = lines[number][: len(lines[number]) - len(lines[number].lstrip())]
         first, second, third = rng.sample(_WORDS, 3)

@@ -1,0 +1,150 @@
+"""Which files does the corpus have, and which file is this corpus line in?
+
+Lines of all files are numbered through, so that a place in the corpus is one 32-bit number.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    name: str
+    version: str
+    kind: str
+    license: str
+    url: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of the corpus."""
+
+    number: int
+    path: str
+    package: Package
+    license: str
+    language: str
+    sha256: str
+    first_line: int  # corpus line of its first line
+    lines: int
+
+
+class Catalogue:
+    """The files of an index, read from its folder. Columns are mapped; names are read when first needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        details = json.loads((folder / "packages.json").read_text("utf-8"))
+        self.packages = tuple(Package(**each) for each in details["packages"])
+        self._licenses: list[str] = details["licenses"]
+        self._languages: list[str] = details["languages"]
+        self._table = np.load(folder / "files.npy", mmap_mode="r")
+        self.first_lines: npt.NDArray[np.uint32] = np.ascontiguousarray(self._table["first_line"])
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def files_of_lines(self, lines: npt.NDArray[np.uint32]) -> npt.NDArray[np.intp]:
+        """The number of the file each corpus line is in."""
+        return np.searchsorted(self.first_lines, lines, "right") - 1
+
+    def file(self, number: int) -> File:
+        row = self._table[number]
+        return File(
+            number=number,
+            path=self._paths[number],
+            package=self.packages[row["package"]],
+            license=self._licenses[row["license"]],
+            language=self._languages[row["language"]],
+            sha256=row["sha256"].tobytes().hex(),
+            first_line=int(row["first_line"]),
+            lines=int(row["lines"]),
+        )
+
+    def place(self, number: int) -> tuple[int, int, int]:
+        """Block, offset and size of a file's text in the text store."""
+        row = self._table[number]
+        return int(row["block"]), int(row["offset"]), int(row["size"])
+
+    def files_with_hash(self, sha256: str) -> list[File]:
+        """Files whose content has this SHA-256."""
+        wanted = np.frombuffer(bytes.fromhex(sha256), np.uint8)
+        return [
+            self.file(int(n)) for n in np.flatnonzero((self._table["sha256"] == wanted).all(axis=1))
+        ]
+
+    def files_named(self, path: str) -> list[File]:
+        """Files of exactly this path, in any package."""
+        return [self.file(number) for number in self._numbers.get(path, ())]
+
+    def files_under(self, path: str, *, limit: int) -> list[File]:
+        """Files whose path is `path`, ends with it, or lies in a folder of that name."""
+        inner = f"/{path}/"
+        found = (n for n, name in enumerate(self._paths) if inner in f"/{name}/")
+        return [self.file(n) for n, _ in zip(found, range(limit), strict=False)]
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        return (self._folder / "paths.txt").read_text("utf-8", "surrogatepass").split("\n")
+
+    @cached_property
+    def _numbers(self) -> dict[str, list[int]]:
+        numbers: dict[str, list[int]] = {}
+        for number, path in enumerate(self._paths):
+            numbers.setdefault(path, []).append(number)
+        return numbers
+
+
+FILE_COLUMNS = np.dtype(
+    [
+        ("package", np.uint32),
+        ("license", np.uint16),
+        ("language", np.uint16),
+        ("first_line", np.uint32),
+        ("lines", np.uint32),
+        ("block", np.uint32),
+        ("offset", np.uint32),
+        ("size", np.uint32),
+        ("sha256", np.uint8, 32),
+    ]
+)
+
+
+def write(
+    folder: Path,
+    *,
+    files: npt.NDArray[Any],
+    paths: list[str],
+    packages: list[Package],
+    licenses: list[str],
+    languages: list[str],
+) -> None:
+    """Writes what `Catalogue` reads. `files` has FILE_COLUMNS."""
+    np.save(folder / "files.npy", files)
+    (folder / "paths.txt").write_text("\n".join(paths), "utf-8", "surrogatepass", newline="\n")
+    details = {
+        "packages": [asdict(each) for each in packages],
+        "licenses": licenses,
+        "languages": languages,
+    }
+    (folder / "packages.json").write_text(json.dumps(details, indent=1), "utf-8")
+
+
+def family_of_package(name: str) -> str:
+    """A rough name for who is behind a package: its scope, or the first word of its name.
+
+    Packages of one family share code by nature, so together they count once as evidence that something
+    is common idiom.
+    """
+    if name.startswith("@"):
+        return name.split("/", 1)[0].lower()
+    return name.replace("_", "-").replace(".", "-").split("-", 1)[0].lower()

@@ -1,0 +1,163 @@
+"""Opens an attribution index and answers: where did we see this text before?"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from indexer.attribution import schema
+from indexer.attribution.catalogue import File, Package
+from indexer.attribution.excerpts import tail, unify_line_ends
+from indexer.attribution.families import PLAIN, PYTHON, SCRIPT, Family, family_of
+from indexer.attribution.judging import Thresholds
+from indexer.attribution.lexing import Tokens, lexer_of_family
+from indexer.attribution.library import Library
+from indexer.attribution.matches import Match, Source
+from indexer.attribution.matching import Question, find
+from indexer.attribution.postings import STOP
+from indexer.attribution.schema import IndexInfo, IndexUnavailable
+from indexer.document import content_hash
+from indexer.home import index_folder
+from indexer.languages import language_of
+
+# A completion is judged with what was typed before it, up to this many tokens (GitHub's snippet rule):
+# shorter windows match by accident.
+WINDOW_TOKENS = 65
+_TAIL_LINES = (
+    48  # lines before a completion that are lexed; they hold that many tokens in nearly any code
+)
+MIN_NEW_TOKENS = 20
+
+
+AFTER_TOKENS = 32  # a completion inside a function is also judged with what follows it
+_AFTER_CHARACTERS = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What the corpus has under a name."""
+
+    packages: tuple[Package, ...]
+    files: tuple[File, ...]
+
+
+def _never() -> bool:
+    return False
+
+
+class AttributionIndex:
+    """An open index. Reading is safe from several threads; nothing is ever written."""
+
+    def __init__(self, folder: Path, info: IndexInfo, thresholds: Thresholds | None = None) -> None:
+        self._info = info
+        self._library = Library(folder)
+        self._thresholds = thresholds or Thresholds()
+
+    @classmethod
+    def open(
+        cls, folder: Path | None = None, *, thresholds: Thresholds | None = None
+    ) -> "AttributionIndex":
+        """Opens the index in a folder (by default in the data folder).
+
+        Raises IndexUnavailable, whose message says what to run, when it is missing, damaged or foreign.
+        """
+        folder = folder or index_folder()
+        info = schema.read_info(folder)
+        schema.verify(folder, info)
+        try:
+            return cls(folder, info, thresholds)
+        except (OSError, ValueError, KeyError) as error:
+            raise IndexUnavailable(
+                f"the index at {folder} cannot be read ({error}): {schema.REMEDY}"
+            ) from error
+
+    def info(self) -> IndexInfo:
+        return self._info
+
+    def packages(self) -> tuple[Package, ...]:
+        return self._library.catalogue.packages
+
+    def check_document(
+        self,
+        text: str,
+        *,
+        language: str = "",
+        path: str = "",
+        cancelled: Callable[[], bool] = _never,
+    ) -> list[Match]:
+        """The matches of a whole text, in its order.
+
+        Without a language the path tells it, and without both the text is read in the way that finds most.
+        """
+        tokens, family = self._read(text, language or language_of(path) or "")
+        question = Question(tokens, family.abstract)
+        return find(question, self._library, self._thresholds, cancelled)
+
+    def check_completion(
+        self,
+        before: str,
+        completion: str,
+        after: str,
+        *,
+        language: str = "",
+        cancelled: Callable[[], bool] = _never,
+    ) -> list[Match]:
+        """The matches of a completion between `before` and `after`; lines are those of all three together.
+
+        Only matches with MIN_NEW_TOKENS matched tokens inside the completion count: what the user already
+        had in the text does not taint everything that is written below it.
+        """
+        family = family_of(language) if language else PYTHON
+        lexer = lexer_of_family(family)
+        before = unify_line_ends(before)
+        head, left_away = tail(before, _TAIL_LINES, family)
+        text = head + unify_line_ends(completion)
+        old = len(lexer.tokens(head))
+        new = len(lexer.tokens(text))
+        if new - old < MIN_NEW_TOKENS:
+            return []
+        tokens = lexer.tokens(text + unify_line_ends(after[:_AFTER_CHARACTERS]))
+        skipped = max(0, old - WINDOW_TOKENS)
+        question = Question(
+            tokens=tokens.part(skipped, new + AFTER_TOKENS).on_later_lines(left_away),
+            abstract=family.abstract,
+            min_hits=1,
+            new=(old - skipped, new - skipped),
+            min_new=MIN_NEW_TOKENS,
+        )
+        return find(question, self._library, self._thresholds, cancelled)
+
+    def source_text(self, source: Source) -> str | None:
+        """The whole corpus file of a source, or None when the index does not hold it."""
+        for file in self._library.catalogue.files_named(source.path):
+            if (file.package.name, file.package.version) == (source.package, source.version):
+                return self._library.text(file)
+        return None
+
+    def lookup(self, name: str, *, limit: int = 20) -> Lookup:
+        """What the corpus has under a package name or a path. Nothing is compared but names."""
+        catalogue = self._library.catalogue
+        wanted = _plain_name(name)
+        packages = [each for each in catalogue.packages if _plain_name(each.name) == wanted]
+        return Lookup(tuple(packages), tuple(catalogue.files_under(name.strip("/"), limit=limit)))
+
+    def lookup_text(self, text: str) -> tuple[File, ...]:
+        """The files whose content is exactly this text."""
+        return tuple(self._library.catalogue.files_with_hash(content_hash(text)))
+
+    def _read(self, text: str, language: str) -> tuple[Tokens, Family]:
+        families = (family_of(language),) if language else (PYTHON, SCRIPT, PLAIN)
+        readings = [(lexer_of_family(each).tokens(text), each) for each in families]
+        if len(readings) == 1:
+            return readings[0]
+        return max(readings, key=lambda each: self._evidence(*each))
+
+    def _evidence(self, tokens: Tokens, family: Family) -> int:
+        hits = self._library.hits(tokens, abstract=family.abstract)
+        return len(np.unique(hits.starts[hits.lines != STOP]))
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,46 @@
+"""What an answer looks like: where the text matches, how well, and the corpus passage it matches."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage of the corpus; lines are 1-based and inclusive."""
+
+    package: str
+    version: str
+    path: str
+    start_line: int
+    end_line: int
+    license: str  # SPDX expression
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A passage of the text asked about; lines are 1-based and inclusive."""
+
+    start_line: int
+    end_line: int
+    tier: str  # "warning" or "information"
+    kind: str  # "verbatim", "renamed" or "modified"
+    similarity: float  # 0 to 1
+    matched_tokens: int
+    source: Source
+    others: tuple[Source, ...] = ()  # up to two more places that match as well
+    more: int = 0  # how many further ones there are
+
+
+def match_json(match: Match) -> dict[str, Any]:
+    """The match as `footnote check --format json` prints it."""
+    return {
+        "start_line": match.start_line,
+        "end_line": match.end_line,
+        "tier": match.tier,
+        "kind": match.kind,
+        "similarity": round(match.similarity, 4),
+        "matched_tokens": match.matched_tokens,
+        "source": asdict(match.source),
+        "others": [asdict(each) for each in match.others],
+    }

@@ -1,0 +1,220 @@
+"""Finds the corpus passages a text matches: hits, chains, alignment, judgement, and the best of rivals."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from indexer.attribution.alignment import Segment, align
+from indexer.attribution.catalogue import File
+from indexer.attribution.judging import WARNING, Common, Thresholds, Verdict, judge
+from indexer.attribution.lexing import Tokens
+from indexer.attribution.library import Library
+from indexer.attribution.matches import Match, Source
+from indexer.attribution.regions import Chain, chains, common
+
+_MARGIN_TOKENS = 120  # how far past its hits a text is aligned
+_LINES_BEFORE, _LINES_AFTER = 24, 48  # likewise in the source; a last gram itself spans some lines
+_MAX_TOKENS = 6000  # of a text aligned at once: the aligner's memory grows with the square
+_SETTLED = 3  # places known for a stretch of text after which more are only counted
+_WEAK = 0.5  # a chain that covers less than this share of a known match is not worth aligning
+_AS_GOOD = 0.9  # share of the best place's weight from which another counts as "as well"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A text, cut into tokens."""
+
+    tokens: Tokens
+    abstract: bool  # whether its family has a semi-abstract form
+    min_hits: int = 2  # hits that make a chain
+    new: tuple[int, int] | None = None  # tokens of which a match must hold some
+    min_new: int = 0  # how many
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One place in the corpus for one stretch of the text."""
+
+    segment: Segment  # token numbers; those of the source count from wherever it was cut
+    verdict: Verdict
+    file: File
+    first_line: int  # of the passage in its file, 0-based
+    last_line: int
+
+    @property
+    def weight(self) -> tuple[bool, float]:
+        return self.verdict.tier == WARNING, self.verdict.matched * self.verdict.similarity
+
+
+def find(
+    question: Question, library: Library, thresholds: Thresholds, cancelled: Callable[[], bool]
+) -> list[Match]:
+    """The matches of a text, in its order. Stops early, with what it has, when cancelled."""
+    tokens = question.tokens
+    if len(tokens) < thresholds.matched:
+        return []
+    hits = library.hits(tokens, abstract=question.abstract)
+    idiom = common(hits, len(tokens))
+    found: list[Found] = []
+    tried: list[Chain] = []
+    surplus: list[Chain] = []
+    for chain in chains(tokens, hits, library.catalogue, min_hits=question.min_hits):
+        if cancelled():
+            break
+        rivals = [each for each in found if _share_inside(chain, each.segment) >= 0.8]
+        stronger = sum(_inside(chain, each) for each in tried)
+        if rivals and chain.covered < _WEAK * max(each.verdict.matched for each in rivals):
+            continue
+        if len(rivals) >= _SETTLED:
+            surplus.append(chain)
+        elif rivals or stronger < _SETTLED:
+            tried.append(chain)
+            found += _judged(question, chain, library, thresholds, idiom)
+    return _matches(tokens, found, surplus)
+
+
+def _share_inside(chain: Chain, segment: Segment) -> float:
+    inside = min(segment.text_end, chain.end) - max(segment.text_start, chain.start)
+    return inside / (chain.end - chain.start)
+
+
+def _inside(chain: Chain, other: Chain) -> bool:
+    return min(chain.end, other.end) - max(chain.start, other.start) >= 0.8 * (
+        chain.end - chain.start
+    )
+
+
+def _judged(
+    question: Question,
+    chain: Chain,
+    library: Library,
+    thresholds: Thresholds,
+    idiom: Common,
+) -> Iterator[Found]:
+    tokens = question.tokens
+    file = library.catalogue.file(chain.file)
+    for start, end, first_line, last_line in _stretches(chain, len(tokens)):
+        source = library.passage(file, first_line, last_line)
+        for segment in align(tokens.part(start, end), source):
+            moved = replace(
+                segment, text_start=segment.text_start + start, text_end=segment.text_end + start
+            )
+            if (
+                question.new
+                and _overlap((moved.text_start, moved.text_end), question.new) < question.min_new
+            ):
+                continue
+            verdict = judge(tokens, moved, idiom, thresholds)
+            if verdict:
+                lines = source.lines[[segment.source_start, segment.source_end - 1]]
+                yield Found(moved, verdict, file, int(lines[0]), int(lines[1]))
+
+
+def _stretches(chain: Chain, tokens: int) -> Iterator[tuple[int, int, int, int]]:
+    """What to align: first token and past the last, first line of the source and past the last."""
+    positions, lines = chain.positions, chain.lines
+    first = 0
+    while first < len(positions):
+        last = first
+        while last + 1 < len(positions) and positions[last + 1] - positions[first] < _MAX_TOKENS:
+            last += 1
+        here = lines[first : last + 1]
+        end = chain.end if last + 1 == len(positions) else positions[last + 1]
+        yield (
+            max(0, positions[first] - _MARGIN_TOKENS),
+            min(tokens, end + _MARGIN_TOKENS),
+            max(0, min(here) - _LINES_BEFORE),
+            max(here) + _LINES_AFTER,
+        )
+        first = last + 1
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> int:
+    return min(one[1], other[1]) - max(one[0], other[0])
+
+
+def _matches(tokens: Tokens, found: Sequence[Found], surplus: Sequence[Chain]) -> list[Match]:
+    """The best place for each stretch of the text, with those that match it as well."""
+    leads: list[Found] = []
+    others: dict[int, list[Found]] = {}
+    for each in sorted(found, key=lambda each: (each.weight, -each.file.number), reverse=True):
+        span = each.segment.text_start, each.segment.text_end
+        for number, lead in enumerate(leads):
+            if (
+                _overlap(span, (lead.segment.text_start, lead.segment.text_end))
+                > (span[1] - span[0]) // 2
+            ):
+                if (
+                    each.file.number != lead.file.number
+                    and each.weight[1] >= _AS_GOOD * lead.weight[1]
+                ):
+                    others.setdefault(number, []).append(each)
+                break
+        else:
+            leads.append(each)
+    matches = []
+    for number, lead in enumerate(leads):
+        as_well = list({each.file.number: each for each in others.get(number, [])}.values())
+        counted = sum(
+            _share_inside(chain, lead.segment) >= 0.8
+            and chain.covered >= _AS_GOOD * lead.verdict.matched
+            for chain in surplus
+        )
+        matches.append(
+            Match(
+                start_line=int(tokens.lines[lead.segment.text_start]) + 1,
+                end_line=int(tokens.lines[lead.segment.text_end - 1]) + 1,
+                tier=lead.verdict.tier,
+                kind=lead.verdict.kind,
+                similarity=lead.verdict.similarity,
+                matched_tokens=lead.verdict.matched,
+                source=_source(lead),
+                others=tuple(_source(each) for each in as_well[:2]),
+                more=max(0, len(as_well) - 2) + counted,
+            )
+        )
+    return _joined(sorted(matches, key=lambda each: (each.start_line, each.end_line)))
+
+
+def _source(found: Found) -> Source:
+    package = found.file.package
+    return Source(
+        package=package.name,
+        version=package.version,
+        path=found.file.path,
+        start_line=found.first_line + 1,
+        end_line=found.last_line + 1,
+        license=found.file.license,
+        url=package.url,
+    )
+
+
+def _joined(matches: list[Match]) -> list[Match]:
+    """Matches that go on where another of the same file ends become one: long copies are aligned in parts."""
+    result: list[Match] = []
+    for match in matches:
+        if result and _continues(result[-1], match):
+            result[-1] = _join(result[-1], match)
+        else:
+            result.append(match)
+    return result
+
+
+def _continues(one: Match, other: Match) -> bool:
+    return (
+        (one.source.package, one.source.path, one.tier, one.kind)
+        == (other.source.package, other.source.path, other.tier, other.kind)
+        and other.start_line - one.end_line <= 2
+        and -5 <= other.source.start_line - one.source.end_line <= 5
+    )
+
+
+def _join(one: Match, other: Match) -> Match:
+    matched = one.matched_tokens + other.matched_tokens
+    similarity = (
+        one.similarity * one.matched_tokens + other.similarity * other.matched_tokens
+    ) / matched
+    end_line = max(one.end_line, other.end_line)
+    source = replace(one.source, end_line=max(one.source.end_line, other.source.end_line))
+    return replace(
+        one, end_line=end_line, similarity=similarity, matched_tokens=matched, source=source
+    )

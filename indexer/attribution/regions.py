@@ -1,0 +1,116 @@
+"""Which places of the corpus do the hits of a text speak for? Hits in one file and in order form a chain."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.attribution.catalogue import Catalogue
+from indexer.attribution.judging import Common
+from indexer.attribution.lexing import Tokens
+from indexer.attribution.postings import STOP
+
+_REACH_TOKENS = 160  # hits further apart start a new chain
+_REACH_LINES = (
+    40  # source lines that may lie between two hits beyond three for each line asked about
+)
+_BACK_LINES = 3  # a hit may point this far back: grams of both forms interleave
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Occurrences of a text's grams in the corpus; the arrays have one entry per occurrence."""
+
+    starts: npt.NDArray[np.intp]  # first token of the gram in the text
+    ends: npt.NDArray[np.intp]
+    lines: npt.NDArray[np.uint32]  # corpus line, or STOP
+    abstract: npt.NDArray[np.bool_]  # whether the gram is of the semi-abstract form
+
+
+@dataclass(slots=True)
+class Chain:
+    """Hits of one corpus file that follow each other both in the text and in the file."""
+
+    file: int
+    positions: list[int] = field(default_factory=list)  # tokens of the text at which hits begin
+    lines: list[int] = field(default_factory=list)  # and their lines in the file
+    end: int = 0  # past the last token under a hit
+    covered: int = 0  # tokens of the text under a hit
+    _text_line: int = 0  # of the last hit
+
+    @property
+    def start(self) -> int:
+        return self.positions[0]
+
+    def accepts(self, position: int, text_line: int, line: int) -> bool:
+        moved = line - self.lines[-1]
+        return (
+            position - self.end <= _REACH_TOKENS
+            and -_BACK_LINES <= moved <= _REACH_LINES + 3 * (text_line - self._text_line)
+        )
+
+    def drift(self, text_line: int, line: int) -> int:
+        return abs((line - self.lines[-1]) - (text_line - self._text_line))
+
+    def add(self, position: int, end: int, text_line: int, line: int) -> None:
+        self.covered += max(0, end - max(position, self.end))
+        self.end = max(self.end, end)
+        self.positions.append(position)
+        self.lines.append(line)
+        self._text_line = text_line
+
+
+def common(hits: Hits, tokens: int) -> Common:
+    """What of a text lies under fingerprints of common idiom."""
+    stopped = hits.lines == STOP
+    return Common(
+        _covered(hits, stopped & ~hits.abstract, tokens),
+        _covered(hits, stopped & hits.abstract, tokens),
+    )
+
+
+def _covered(hits: Hits, which: npt.NDArray[np.bool_], tokens: int) -> npt.NDArray[np.bool_]:
+    depth = np.bincount(hits.starts[which], minlength=tokens + 1)
+    depth -= np.bincount(hits.ends[which], minlength=tokens + 1)
+    return np.cumsum(depth[:tokens]) > 0
+
+
+def chains(tokens: Tokens, hits: Hits, catalogue: Catalogue, *, min_hits: int) -> list[Chain]:
+    """The chains of at least `min_hits` hits, those that cover most first."""
+    at = np.flatnonzero(hits.lines != STOP)
+    files = catalogue.files_of_lines(hits.lines[at])
+    if min_hits > 1 and len(at):
+        _, inverse, counts = np.unique(files, return_inverse=True, return_counts=True)
+        often = counts[inverse] >= min_hits
+        at, files = at[often], files[often]
+    order = np.lexsort((hits.starts[at], files))
+    at, files = at[order], files[order]
+    starts = hits.starts[at]
+    rows = zip(
+        files.tolist(),
+        starts.tolist(),
+        hits.ends[at].tolist(),
+        tokens.lines[starts].tolist(),
+        (hits.lines[at] - catalogue.first_lines[files]).tolist(),
+        strict=True,
+    )
+    found: list[Chain] = []
+    open_chains: list[Chain] = []
+    for file, start, end, text_line, line in rows:
+        if open_chains and open_chains[0].file != file:
+            found += open_chains
+            open_chains = []
+        fitting = [each for each in open_chains if each.accepts(start, text_line, line)]
+        if not fitting:
+            fitting = [Chain(file)]
+            open_chains += fitting
+        nearest = (
+            min(fitting, key=lambda each: each.drift(text_line, line))
+            if fitting[1:]
+            else fitting[0]
+        )
+        nearest.add(start, end, text_line, line)
+    return sorted(
+        (each for each in found + open_chains if len(each.lines) >= min_hits),
+        key=lambda each: (-each.covered, each.file, each.start),
+    )

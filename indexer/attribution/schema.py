@@ -1,0 +1,136 @@
+"""What an index folder is: its files, what it was made from, and when it must be refused."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from indexer.attribution.families import FAMILIES
+from indexer.attribution.fingerprints import FORMS, winnow
+from indexer.attribution.lexing import Lexer
+
+FORMAT = 1
+RECORD = "index.json"
+REMEDY = "run `footnote index build`"
+# Files up to this size are hashed when an index is opened; the large ones only have their size compared.
+HASHED_AT_OPEN = 1 << 18
+
+
+class IndexUnavailable(Exception):
+    """The index is missing, damaged or made by another version; the message says what to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """The record of an index: `index.json`."""
+
+    format: int
+    lexer_hash: str
+    corpus: str  # its name
+    corpus_hash: str
+    recipe_hash: str
+    selection: str  # "full" or "small"
+    documents: int
+    packages: int
+    bytes: int  # of text, as UTF-8
+    lines: int
+    stopped: dict[str, int]  # form of fingerprint -> how many are common idiom
+    files: dict[str, IndexedFile]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(each.size for each in self.files.values())
+
+    @property
+    def size_without_text(self) -> int:
+        return sum(each.size for name, each in self.files.items() if not name.startswith("text."))
+
+
+_SPECIMEN = '''
+# comment /* */ //
+@decorated(key="value", other=0x1F)
+def name(first, second: int = 1_000, *rest, **more) -> "Result":
+    """Prose."""
+    total = f"a {first!r}" "b" + r'c\\d' if first else [len(x) for x in rest if x.attribute >= 1.5e-3,]
+    return self.call(total, format=format, print(total)); café = `t ${x} u`
+export const f = (a, b) => { /* c */ return a / b > 2 ? /re[/]/g.test(a?.b) : "it\\'s" !== `x`; } // d
+'''
+
+
+@cache
+def lexer_hash() -> str:
+    """Names the way text becomes fingerprints: the tables of the lexer, and what it makes of a specimen."""
+    digest = hashlib.sha256()
+    for family in FAMILIES:
+        digest.update(f"{family.name}\n{family.pattern.pattern}\n".encode())
+        digest.update(" ".join(sorted(family.kept) + sorted(family.called)).encode())
+        tokens = Lexer(family).tokens(_SPECIMEN * 3)
+        for form in FORMS:
+            hashes = form.grams(tokens).hashes
+            digest.update(f"{form}".encode() + hashes[winnow(hashes, form.window)].tobytes())
+    return digest.hexdigest()[:16]
+
+
+def record_files(folder: Path) -> dict[str, IndexedFile]:
+    """Size and hash of every file in an index folder, by path inside it."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != RECORD and not path.name.endswith(".lock"):
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            found[path.relative_to(folder).as_posix()] = IndexedFile(path.stat().st_size, digest)
+    return found
+
+
+def write_info(folder: Path, info: IndexInfo) -> None:
+    (folder / RECORD).write_text(json.dumps(asdict(info), indent=1) + "\n", "utf-8")
+
+
+def read_info(folder: Path) -> IndexInfo:
+    """The record of an index that this version can use. Raises IndexUnavailable otherwise."""
+    try:
+        raw = json.loads((folder / RECORD).read_text("utf-8"))
+    except FileNotFoundError:
+        raise IndexUnavailable(f"no attribution index at {folder}: {REMEDY}") from None
+    except (OSError, ValueError) as error:
+        raise IndexUnavailable(f"{folder / RECORD} cannot be read ({error}): {REMEDY}") from error
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise IndexUnavailable(f"the index at {folder} has another format: {REMEDY}")
+    if raw.get("lexer_hash") != lexer_hash():
+        raise IndexUnavailable(f"the index at {folder} was made by another lexer: {REMEDY}")
+    try:
+        return _info(raw)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IndexUnavailable(f"{folder / RECORD} is damaged: {REMEDY}") from error
+
+
+def _info(raw: dict[str, Any]) -> IndexInfo:
+    values = {each.name: raw[each.name] for each in fields(IndexInfo)}
+    values["files"] = {name: IndexedFile(**each) for name, each in raw["files"].items()}
+    return IndexInfo(**values)
+
+
+def verify(folder: Path, info: IndexInfo, *, fully: bool = False) -> None:
+    """Compares sizes and hashes with the record. Raises IndexUnavailable at the first difference.
+
+    Large files are hashed only when asked to be thorough: at open their size must do.
+    """
+    for name, expected in info.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise IndexUnavailable(f"{path} is missing: {REMEDY}")
+        if path.stat().st_size != expected.size:
+            raise IndexUnavailable(f"{path} is damaged (its size differs): {REMEDY}")
+        if fully or expected.size <= HASHED_AT_OPEN:
+            with path.open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != expected.sha256:
+                    raise IndexUnavailable(f"{path} is damaged (its hash differs): {REMEDY}")
