@@ -1,13 +1,17 @@
 """A corpus of a few files, a vocabulary of 512 entries, and runs of seconds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.fim import FimLayout
 from indexer.document import Document, content_hash
 from indexer.shards import write_shards
 from trainer import vocabulary
+from trainer.config import load_recipe
+from trainer.pretrain import Run, pretrain
 
 
 def document(text: str, path: str = "pack/module.py", language: str = "python") -> Document:
@@ -39,6 +43,14 @@ def source(number: int) -> str:
     return "\n".join(lines)
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def documents() -> list[Document]:
     return [document(source(number), f"pack/shapes_{number}.py") for number in range(24)]
@@ -61,3 +73,25 @@ def tokenizer(documents, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def words(tokenizer) -> vocabulary.Vocabulary:
     return vocabulary.load(tokenizer, FimLayout())
+
+
+def toy(corpus, tokenizer, folder, *, steps=12, **changes) -> Run:
+    tiny = load_recipe("tiny")
+    recipe = replace(tiny, run=replace(tiny.run, steps=steps, **changes))
+    return Run(recipe=recipe, corpus=corpus, tokenizer=tokenizer, folder=folder, budget_s=0)
+
+
+@pytest.fixture(scope="session")
+def finished(corpus, tokenizer, tmp_path_factory) -> Path:
+    """The folder of a run of forty steps that came to its end."""
+    folder = tmp_path_factory.mktemp("finished")
+    pretrain(toy(corpus, tokenizer, folder, steps=40))
+    return folder
+
+
+@pytest.fixture
+def make_run(corpus, tokenizer):
+    def make(folder, **changes) -> Run:
+        return toy(corpus, tokenizer, folder, **changes)
+
+    return make

@@ -1,5 +1,6 @@
 """Rows: the same seed gives the same ones, however they are made and wherever they start."""
 
+import re
 from dataclasses import replace
 from random import Random
 
@@ -53,7 +54,10 @@ def test_a_stream_goes_on_at_any_row(plan, workers):
 
 
 def test_an_epoch_visits_every_document_once(plan, documents, words):
-    whole = replace(plan, spans=replace(plan.spans, fim_rate=0.0, path_rate=1.0))
+    # Short pieces, so that none is cropped: a cropped one has no end.
+    short = replace(DATA, characters_per_token=1.5)
+    whole = replace(plan, spans=replace(plan.spans, fim_rate=0.0), data=short)
+    documents = [replace(each, text=re.sub(r"\d", "q", each.text)) for each in documents]
     blocks = -(-len(documents) // DATA.documents_per_block)
     seen = np.concatenate([make_block(each, documents, whole, words) for each in range(blocks)])
     later = make_block(blocks, documents, whole, words)
@@ -61,6 +65,13 @@ def test_an_epoch_visits_every_document_once(plan, documents, words):
     ends = int((seen == words.ids.end).sum())
     assert ends == len(documents)
     assert not np.array_equal(later, make_block(0, documents, whole, words))
+
+
+def test_tables_of_numbers_are_left_out(plan, documents, words):
+    table = replace(documents[0], text="".join(f"{n}, {n * n},\n" for n in range(400)))
+
+    assert len(make_block(0, [table], plan, words)) == 0
+    assert len(make_block(0, [documents[0], table], plan, words)) > 0
 
 
 def test_at_most_so_many_pieces_of_one_document(plan, documents, words):

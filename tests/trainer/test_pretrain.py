@@ -9,22 +9,9 @@ import torch
 from engine.fim import FimLayout, render
 from trainer import checkpoints
 from trainer.config import load_recipe
-from trainer.pretrain import Interrupted, Run, RunMismatch, pretrain
+from trainer.pretrain import Interrupted, RunMismatch, pretrain
 
 RECIPE = load_recipe("tiny")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def toy(corpus, tokenizer, folder, *, steps=12, **changes) -> Run:
-    recipe = replace(RECIPE, run=replace(RECIPE.run, steps=steps, **changes))
-    return Run(recipe=recipe, corpus=corpus, tokenizer=tokenizer, folder=folder, budget_s=0)
 
 
 def log_of(folder):
@@ -47,26 +34,19 @@ def stop_after(steps):
     return report
 
 
-@pytest.fixture(scope="module")
-def finished(corpus, tokenizer, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("finished")
-    pretrain(toy(corpus, tokenizer, folder, steps=40))
-    return folder
-
-
 def test_a_toy_learns(finished):
     curve = losses(finished)
 
     assert sum(curve[-5:]) / 5 < 0.6 * curve[0]
 
 
-def test_a_resumed_run_equals_one_that_was_never_stopped(corpus, tokenizer, tmp_path):
-    pretrain(toy(corpus, tokenizer, tmp_path / "whole"))
+def test_a_resumed_run_equals_one_that_was_never_stopped(make_run, tmp_path):
+    pretrain(make_run(tmp_path / "whole"))
     with pytest.raises(Interrupted):
-        pretrain(toy(corpus, tokenizer, tmp_path / "cut"), report=stop_after(5))
+        pretrain(make_run(tmp_path / "cut"), report=stop_after(5))
     assert len(losses(tmp_path / "cut")) == 5
 
-    pretrain(toy(corpus, tokenizer, tmp_path / "cut"))
+    pretrain(make_run(tmp_path / "cut"))
 
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
     one, other = (
@@ -76,22 +56,22 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(corpus, tokenizer, tmp_
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_lost_steps_are_forgotten_and_done_again(corpus, tokenizer, tmp_path):
+def test_lost_steps_are_forgotten_and_done_again(make_run, tmp_path):
     with pytest.raises(Interrupted):
-        pretrain(toy(corpus, tokenizer, tmp_path), report=stop_after(3))
+        pretrain(make_run(tmp_path), report=stop_after(3))
     with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write('{"step": 4, "loss": 99.0}\n{"step": 5, "lo')
 
-    pretrain(toy(corpus, tokenizer, tmp_path, steps=5))
+    pretrain(make_run(tmp_path, steps=5))
 
     assert [each["step"] for each in log_of(tmp_path)] == [1, 2, 3, 4, 5]
     assert 99.0 not in losses(tmp_path)
 
 
-def test_another_recipe_is_refused_unless_it_is_asked_for(corpus, tokenizer, tmp_path):
+def test_another_recipe_is_refused_unless_it_is_asked_for(make_run, tmp_path):
     with pytest.raises(Interrupted):
-        pretrain(toy(corpus, tokenizer, tmp_path), report=stop_after(3))
-    run = toy(corpus, tokenizer, tmp_path, steps=4)
+        pretrain(make_run(tmp_path), report=stop_after(3))
+    run = make_run(tmp_path, steps=4)
     slower = replace(run.recipe, optim=replace(run.recipe.optim, matrix_lr=0.001))
     wider = replace(run.recipe, model=replace(run.recipe.model, hidden=32))
 
@@ -107,8 +87,8 @@ def test_another_recipe_is_refused_unless_it_is_asked_for(corpus, tokenizer, tmp
     assert history[1]["recipe"]["optim"]["matrix_lr"] == 0.001
 
 
-def test_a_time_budget_ends_a_run_in_its_cool_down(corpus, tokenizer, tmp_path):
-    run = replace(toy(corpus, tokenizer, tmp_path), budget_s=0.5)
+def test_a_time_budget_ends_a_run_in_its_cool_down(make_run, tmp_path):
+    run = replace(make_run(tmp_path), budget_s=0.5)
     pretrain(run)
 
     last = log_of(tmp_path)[-1]

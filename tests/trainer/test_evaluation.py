@@ -1,0 +1,261 @@
+"""The measurements measure what their protocols say."""
+
+import gzip
+import json
+import math
+
+import pytest
+import torch
+
+from indexer.document import Document, content_hash
+from indexer.shards import write_shards
+from trainer.commands import eval as eval_command
+from trainer.evaluation import cases, infilling, loss, report
+
+
+def held(text: str, path: str = "lib/held.py", language: str = "python") -> Document:
+    return Document(
+        text=text,
+        path=path,
+        package="held",
+        version="1",
+        kind="pypi",
+        license="MIT",
+        license_source="metadata",
+        url="pkg:pypi/held@1",
+        language=language,
+        sha256=content_hash(text),
+    )
+
+
+FILES = [
+    held(
+        f"import os\n\n\ndef name_{number}(path):\n    if not path:\n        return None\n"
+        f'    found = os.path.join(path, "{number}")\n    print(found)\n    return found\n'
+        "\n\nclass Shelf:\n    def __init__(self, books):\n        self.books = books\n",
+        f"lib/held_{number}.py",
+    )
+    for number in range(20)
+]
+
+
+def a_case(prefix: str, middle: str, suffix: str, language: str = "python") -> cases.Case:
+    kind = "block" if "\n" in middle else "line"
+    return cases.Case("a", kind, language, "a.py", prefix, middle, suffix)
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 8, 9, 12, 13, 40, 41])
+def test_every_token_but_the_first_is_scored_once_with_context(length):
+    scored = []
+    for start, end, first in loss.windows(length, 8, 4):
+        assert end - start <= 8
+        assert first - start >= min(first, 4)
+        scored += range(first, end)
+
+    assert scored == list(range(1, length))
+
+
+def test_bits_per_byte_of_a_model_that_knows_nothing(finished):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(finished / "export", dtype=torch.float32)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+
+    nats = loss.document_nats(model, list(range(30)), window=8, stride=4)
+
+    assert nats == pytest.approx(29 * math.log(512), rel=1e-4)
+
+
+def test_windows_change_nothing_for_a_short_file(finished):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(finished / "export", dtype=torch.float32)
+    tokens = list(range(100, 130))
+    whole = loss.document_nats(model, tokens, window=64, stride=32)
+
+    with torch.no_grad():
+        expected = model(torch.tensor([tokens]), labels=torch.tensor([tokens])).loss * 29
+    assert whole == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_sums_are_by_language_and_in_all():
+    sums = loss.Sums()
+    sums.add("python", size=10, tokens=4, nats=10 * math.log(2))
+    sums.add("json", size=30, tokens=4, nats=0.0)
+
+    rows = {each.language: each for each in sums.result()}
+
+    assert rows["python"].bits_per_byte == 1.0
+    assert rows["all"].bits_per_byte == 0.25
+    assert (rows["all"].files, rows["all"].bytes) == (2, 40)
+    assert list(rows)[-1] == "all"
+
+
+def test_files_are_chosen_by_content_until_a_language_has_its_share():
+    chosen = loss.choose(FILES, 3 * FILES[0].size)
+
+    assert 3 <= len(chosen) <= 4
+    assert chosen == loss.choose(reversed(FILES), 3 * FILES[0].size)
+
+
+@pytest.mark.parametrize("kind", ["line", "block"])
+def test_cases_are_the_same_every_time_and_make_the_file_again(kind):
+    drawn = cases.draw(FILES, kind=kind, language="python", count=10)
+    texts = {each.text for each in FILES}
+
+    assert drawn == cases.draw(reversed(FILES), kind=kind, language="python", count=10)
+    assert 5 <= len(drawn) <= 10
+    for each in drawn:
+        assert each.prefix + each.middle + each.suffix in texts
+        assert ("\n" in each.middle) == (kind == "block")
+        assert each.middle.strip()
+
+
+def test_a_line_case_ends_where_its_line_ends():
+    for each in cases.draw(FILES, kind="line", language="python", count=20):
+        assert each.suffix.startswith("\n")
+
+
+@pytest.mark.parametrize("name", ["cases.jsonl", "cases.jsonl.gz"])
+def test_published_layouts_are_read(tmp_path, name):
+    human = {"task_id": "A/1", "prompt": "x = ", "suffix": "\n", "canonical_solution": "1"}
+    santa = {"prompt": "{", "suffix": "}", "canonical_solution": "a\nb", "language": "js"}
+    opener = gzip.open if name.endswith("gz") else open
+    with opener(tmp_path / name, "wt", encoding="utf-8") as out:
+        out.write(f"{json.dumps(human)}\n\n{json.dumps(santa)}\n")
+
+    first, second = cases.read_cases(tmp_path / name)
+
+    assert (first.name, first.kind, first.language, first.middle) == ("A/1", "line", "python", "1")
+    assert (second.kind, second.language) == ("block", "javascript")
+
+
+@pytest.mark.parametrize("line", ["[]", "{}", "x"])
+def test_another_layout_is_named_with_its_line(tmp_path, line):
+    (tmp_path / "c.jsonl").write_text(f"\n{line}\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"c\.jsonl:2.*canonical_solution"):
+        cases.read_cases(tmp_path / "c.jsonl")
+
+
+def test_scores_tell_first_line_from_strict():
+    both = [a_case("x = ", "f(1)", "\n"), a_case("y = ", "g(2)", "\n")]
+
+    exact = infilling.score("m", both, ["f(1)", " g(2) "])
+    runs_on = infilling.score("m", both, ["f(1)\nprint(x", "h"])
+    nothing = infilling.score("m", both, ["", ""])
+
+    assert (exact.first_line, exact.strict, exact.parses) == (1.0, 1.0, 1.0)
+    assert (runs_on.first_line, runs_on.strict, runs_on.parses) == (0.5, 0.0, 0.5)
+    assert (nothing.first_line, nothing.empty, nothing.parses) == (0.0, 1.0, 0.0)
+    assert exact.similarity == 1.0 > runs_on.similarity
+
+
+def test_parse_rate_is_of_python_files_that_parsed():
+    broken = a_case("def (", "x", "\n")
+    script = a_case("let x = ", "1", ";", "javascript")
+
+    assert infilling.score("m", [broken], ["x"]).parses is None
+    assert infilling.score("m", [script], ["1"]).parses is None
+
+
+def test_the_floor_guesses():
+    case = a_case("def area(r):\n    return pi * r\n\ndef round(r):\n    return pi", " * r", "\n")
+    guesses = infilling.floors([case, a_case("", "q", ""), case])
+
+    assert guesses["nothing"](case) == ""
+    assert guesses["commonest middle"](case) == "* r"
+    assert guesses["longest copy"](case) == " * r"
+    assert guesses["line before"](a_case("a = 1\na", " = 1", "")) == " = 1"
+
+
+def test_a_copy_is_found_after_the_gap_too():
+    case = a_case("total = foo.", "bar()", "\nother = foo.bar()\n")
+
+    assert infilling.floors([case])["longest copy"](case) == "bar()"
+
+
+def test_a_table_lines_up():
+    text = report.table([{"name": "a", "first_line": 0.5}, {"name": "long", "first_line": None}])
+
+    assert text.splitlines() == [
+        "name  first line",
+        "----------------",
+        "a          0.500",
+        "long           -",
+    ]
+    assert report.table([]) == ""
+
+
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("home") / "held-out"
+    write_shards(folder, FILES, meta={"name": "held", "recipe_hash": "0"})
+    return folder
+
+
+def test_eval_loss_prints_a_table_and_writes_json(finished, held_out, tmp_path, capsys):
+    out = tmp_path / "loss.json"
+    arguments = ["--model", str(finished / "export"), "--held-out", str(held_out)]
+
+    code = eval_command.main(["loss", *arguments, "--window", "64", "--json", str(out)])
+
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert code == 0
+    assert "bits per byte" in capsys.readouterr().out
+    assert result["languages"][-1]["files"] == len(FILES)
+    assert 0 < result["languages"][-1]["bits_per_byte"] < 9
+
+
+def test_eval_infill_compares_the_model_with_the_floor(finished, held_out, tmp_path, capsys):
+    out = tmp_path / "infill.json"
+    arguments = ["--model", str(finished / "export"), "--held-out", str(held_out)]
+    arguments += ["--cases", "3", "--by", "spm,psm,engine", "--context", "100", "--json", str(out)]
+
+    code = eval_command.main(["infill", *arguments])
+
+    result = json.loads(out.read_text(encoding="utf-8"))
+    names = [each["guess"] for each in result["scores"] if each["kind"] == "line"]
+    assert code == 0
+    assert names == [
+        "nothing",
+        "commonest middle",
+        "line before",
+        "longest copy",
+        "model, spm",
+        "model, psm",
+        "model, as served",
+    ]
+    assert len(result["cases"]) == 3 * 3 * 2
+    assert "one gap per file" in capsys.readouterr().out
+
+
+def test_eval_infill_reads_a_published_file(finished, tmp_path, capsys):
+    path = tmp_path / "single.jsonl"
+    case = {"task_id": "A/1", "prompt": "def f(x):\n", "suffix": "\n", "canonical_solution": "  1"}
+    path.write_text(json.dumps(case), encoding="utf-8")
+
+    code = eval_command.main(
+        ["infill", str(path), "--model", str(finished / "export"), "--by", "spm"]
+    )
+
+    assert code == 0
+    assert "single.jsonl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("what", ["loss", "infill"])
+def test_what_is_missing_is_said(what, finished, held_out, tmp_path, capsys):
+    no_model = [what, "--model", str(tmp_path / "none"), "--held-out", str(held_out)]
+    no_files = [what, "--model", str(finished / "export"), "--held-out", str(tmp_path / "none")]
+
+    assert eval_command.main(no_model) == 2
+    assert "none" in capsys.readouterr().err
+    assert eval_command.main(no_files) == 2
+    assert "footnote setup" in capsys.readouterr().err
+    if what == "infill":
+        assert (
+            eval_command.main([what, *no_files[1:3], "--held-out", str(held_out), "--by", "x"]) == 2
+        )
+        assert "--by" in capsys.readouterr().err

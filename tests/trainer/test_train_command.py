@@ -1,0 +1,105 @@
+"""`footnote train` from tokenizer to export, as a person runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from trainer.commands.train import main
+
+ENTRY = "import sys; from trainer.commands.train import main; raise SystemExit(main(sys.argv[1:]))"
+TINY = """
+[model]
+vocabulary = 512
+hidden = 32
+layers = 1
+heads = 1
+head_dim = 32
+intermediate = 64
+positions = 256
+[spans]
+max_middle = 60
+[data]
+context = 64
+rows = 2
+documents_per_block = 4
+workers = 0
+[run]
+time_budget_s = 600
+dtype = "float32"
+micro_rows = 2
+head_chunk = 64
+"""
+
+
+def test_a_vocabulary_is_learned_from_a_corpus(corpus, tmp_path, capsys):
+    code = main(["tokenizer", "--corpus", str(corpus), "--out", str(tmp_path), "--size", "300"])
+
+    assert code == 0
+    assert "300 entries" in capsys.readouterr().out
+    assert (tmp_path / "tokenizer.json").is_file()
+    assert (tmp_path / "tokenizer_config.json").is_file()
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_run_and_the_same_command_goes_on(
+    corpus, tokenizer, tmp_path, monkeypatch
+):
+    recipe = tmp_path / "one.toml"
+    recipe.write_text(TINY, encoding="utf-8")
+    command = [sys.executable, "-c", ENTRY, "pretrain", "--recipe", str(recipe)]
+    command += ["--corpus", str(corpus), "--tokenizer", str(tokenizer)]
+    command += ["--run", str(tmp_path / "run")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    log = tmp_path / "run" / "log.jsonl"
+
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        while "step" not in first.stderr.readline():
+            assert first.poll() is None
+        first.send_signal(signal.SIGINT)
+        said = first.stderr.read()
+    steps = len(log.read_text(encoding="utf-8").splitlines())
+
+    assert first.returncode == 130
+    assert "the same command goes on" in said
+    assert list((tmp_path / "run").glob("checkpoint-*.pt"))
+    monkeypatch.setattr("trainer.commands.train._tune_runtime", lambda: None)
+    assert main([*command[3:], "--time-budget", "0.1s"]) == 0
+    assert len(log.read_text(encoding="utf-8").splitlines()) >= steps
+    assert json.loads((tmp_path / "run" / "export" / "footnote.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pretrain", "--recipe", "none", "--run", "r"], "small"),
+        (["tokenizer", "--corpus", "nowhere"], "footnote setup"),
+    ],
+)
+def test_what_is_missing_is_said_with_its_remedy(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("trainer.commands.train._tune_runtime", lambda: None)
+
+    assert main(arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90m", 5400), ("1.5h", 5400), ("30s", 30), ("7", 7)]
+)
+def test_budgets_are_durations(text, seconds):
+    from trainer.commands.train import _duration
+
+    assert _duration(text) == seconds
+
+
+def test_a_budget_that_is_none_is_a_usage_error(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["pretrain", "--run", "r", "--time-budget", "soon"])
+
+    assert stop.value.code == 2
+    assert "90m" in capsys.readouterr().err

@@ -1,0 +1,258 @@
+"""`footnote bench completion`: a typing session on files the model has not seen, beside generate()."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.api import Completer, Gap, ModelUnavailable
+from indexer.document import Document
+from indexer.home import held_out_folder
+from indexer.shards import CorpusUnavailable, read_documents
+from trainer.evaluation.latency import (
+    OPTIONS,
+    Row,
+    Sample,
+    Session,
+    cancel_latencies,
+    folder_documents,
+    in_turn,
+    machine,
+    percentile,
+    row_of,
+    sessions,
+    timed,
+)
+from trainer.evaluation.report import model_folder, progress, quiet, table, write_json
+
+if TYPE_CHECKING:
+    from engine.local import LocalCompleter
+    from trainer.evaluation.generate import Generator
+
+_LIMIT = 32  # new tokens, as the engine's own for a line
+_PRECISIONS = ("float32", "bfloat16")
+
+
+def main(argv: list[str]) -> int:
+    options = _parser().parse_args(argv)
+    try:
+        result = _measure(options)
+    except (CorpusUnavailable, ModelUnavailable, OSError, ValueError) as error:
+        sys.stderr.write(f"footnote bench completion: {error}\n")
+        return 2
+    if options.json == "-":
+        print(json.dumps(result, indent=1))
+        return 0
+    _print(result)
+    if options.json:
+        write_json(Path(options.json), result)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="footnote bench completion",
+        description="Type lines of real files character by character and time every completion.",
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="source files (default: the held-out packages)"
+    )
+    parser.add_argument("--model", type=Path, help="checkpoint folder (default: the embedded one)")
+    parser.add_argument("--sessions", type=int, default=12, help="lines to type (default 12)")
+    parser.add_argument(
+        "--keystrokes", type=int, default=10, help="after the first of a line (default 10)"
+    )
+    parser.add_argument("--alone", action="store_true", help="leave Hugging Face generate out")
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE", help="JSON to a file, or instead of text"
+    )
+    return parser
+
+
+@dataclass(slots=True)
+class _Engine:
+    """What is measured, with its samples; `tokens` of every prompt where they are known."""
+
+    name: str
+    cold: list[Sample] = field(default_factory=list)
+    warm: list[Sample] = field(default_factory=list)
+    tokens: list[list[int]] = field(default_factory=list)
+
+    def add(self, place: int, sample: Sample) -> None:
+        (self.warm if place else self.cold).append(sample)
+
+
+def _documents(options: argparse.Namespace) -> Iterable[Document]:
+    if options.folder:
+        if not options.folder.is_dir():
+            raise FileNotFoundError(f"{options.folder} is no folder: name one with source files")
+        return folder_documents(options.folder)
+    return read_documents(held_out_folder())
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    import engine
+    from engine.local import LocalCompleter
+
+    folder = model_folder(options.model)
+    typed = sessions(_documents(options), count=options.sessions, keystrokes=options.keystrokes)
+    if not typed:
+        raise ValueError("no file is long enough to type in: name a folder with larger ones")
+    worker = engine.load_in_worker(folder)
+    try:
+        info = worker.describe()
+        local = {dtype: engine.load(folder, dtype=dtype) for dtype in _PRECISIONS}
+        ours = {d: each for d, each in local.items() if isinstance(each, LocalCompleter)}
+        served = _Engine(f"footnote, served from its worker ({info.dtype})")
+        runs = [_ours(served, worker, None)]
+        engines = [served]
+        for dtype, completer in ours.items():
+            engines.append(_Engine(f"footnote {dtype}"))
+            runs.append(_ours(engines[-1], completer, completer))
+        threads = 0
+        if not options.alone:
+            peers, threads = _peers(folder, ours["float32"], typed[0].gaps[0])
+            for name, generator in peers.items():
+                engines.append(_Engine(name))
+                runs.append(_theirs(engines[-1], generator, ours["float32"]))
+        for each in runs:  # once for nothing: first use costs more and is nobody's keystroke
+            each(Session("", typed[0].gaps[:2]))
+        for measured in engines:
+            measured.cold, measured.warm, measured.tokens = [], [], []
+        for turn, session in enumerate(progress(typed, "typing")):
+            in_turn(runs, session, turn)
+        cancels = cancel_latencies(worker, [session.gaps[0] for session in typed] * 2)
+        memory = _memory_mb(worker.process_id)
+    finally:
+        worker.close()
+    rows = [row_of(each.name, each.cold, each.warm) for each in engines]
+    return {
+        "machine": f"{machine()}, torch {torch.__version__}, load {os.getloadavg()[0]:.1f}",
+        "model": {"name": info.name, "parameters": info.parameters, "dtype": info.dtype},
+        "threads": {"footnote": torch.get_num_threads(), "generate": threads},
+        "sessions": len(typed),
+        "keystrokes": sum(len(session.gaps) - 1 for session in typed),
+        "rows": [asdict(row) for row in rows],
+        "ratios": _ratios(rows),
+        "same_text": _agreement(engines),
+        "cancel_ms": {"p50": percentile(cancels, 0.5), "p95": percentile(cancels, 0.95)},
+        "worker_memory_mb": memory,
+    }
+
+
+def _ours(measured: _Engine, completer: Completer, tokens_of: "LocalCompleter | None") -> Any:
+    def run(session: Session) -> None:
+        for place, gap in enumerate(session.gaps):
+            measured.add(place, timed(completer, gap))
+            if tokens_of is not None:
+                measured.tokens.append(tokens_of.raw(gap, OPTIONS).tokens)
+
+    return run
+
+
+def _theirs(measured: _Engine, generator: "Generator", ours: "LocalCompleter") -> Any:
+    def run(session: Session) -> None:
+        for place, gap in enumerate(session.gaps):
+            sample, tokens = generator.run(ours.prompt(gap), _stop(gap), limit=_LIMIT)
+            measured.add(place, sample)
+            measured.tokens.append(tokens)
+
+    return run
+
+
+def _stop(gap: Gap) -> Any:
+    from engine.surroundings import surroundings_of
+    from engine.trimming import stop_rule
+
+    return stop_rule(surroundings_of(gap, OPTIONS))
+
+
+def _peers(folder: Path, ours: "LocalCompleter", gap: Gap) -> tuple[dict[str, "Generator"], int]:
+    """generate() as it is and with its cache kept by hand, in two precisions; and its threads."""
+    quiet()
+    from engine.tokenizer import load_tokenizer
+    from trainer.evaluation.generate import Generator, best_threads
+
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    probe = Generator(folder, tokenizer, dtype="float32", keep_cache=False, threads=1)
+    threads = best_threads(probe, ours.prompt(gap), _stop(gap))
+    peers = {}
+    for dtype in _PRECISIONS:
+        for keep in (False, True):
+            name = f"generate {dtype}" + (", cache kept by hand" if keep else "")
+            peers[name] = Generator(
+                folder, tokenizer, dtype=dtype, keep_cache=keep, threads=threads
+            )
+    return peers, threads
+
+
+def _ratios(rows: list[Row]) -> dict[str, float]:
+    """How many times longer generate() takes for a warm keystroke, at equal precision."""
+    by_name = {row.engine: row for row in rows}
+    found = {}
+    for dtype in _PRECISIONS:
+        own = by_name[f"footnote {dtype}"].warm_p50
+        for name, row in by_name.items():
+            if name.startswith(f"generate {dtype}"):
+                found[name] = row.warm_p50 / own
+    return found
+
+
+def _agreement(engines: list[_Engine]) -> dict[str, float]:
+    """The share of prompts on which generate() at the same precision wrote the same tokens."""
+    by_name = {each.name: each.tokens for each in engines}
+    found = {}
+    for dtype in _PRECISIONS:
+        theirs = by_name.get(f"generate {dtype}", [])
+        pairs = list(zip(by_name[f"footnote {dtype}"], theirs, strict=False))
+        if pairs:
+            found[dtype] = sum(a == b for a, b in pairs) / len(pairs)
+    return found
+
+
+def _memory_mb(process: int | None) -> float | None:
+    """Resident memory of a process, where the system tells."""
+    status = Path(f"/proc/{process}/status")
+    if process is None or not status.is_file():
+        return None
+    lines = [line for line in status.read_text().splitlines() if line.startswith("VmRSS")]
+    return round(int(lines[0].split()[1]) / 1000, 1) if lines else None
+
+
+def _print(result: dict[str, Any]) -> None:
+    model, threads = result["model"], result["threads"]
+    print(result["machine"])
+    print(
+        f"Model {model['name']}, {model['parameters'] / 1e6:.1f} M parameters. "
+        f"{result['sessions']} lines typed, {result['keystrokes']} keystrokes after the first; "
+        f"one line of at most {_LIMIT} tokens each, greedy."
+    )
+    print(
+        f"Threads: footnote {threads['footnote']}"
+        + (f", generate {threads['generate']} (the faster here)." if threads["generate"] else ".")
+    )
+    print(
+        "Milliseconds from asking to having the text. Warm: after a keystroke in the same line; "
+        "cold: the first in a new place.\n"
+    )
+    print(table([{key: _short(value) for key, value in row.items()} for row in result["rows"]]))
+    print()
+    for name, ratio in result["ratios"].items():
+        print(f"{name} takes {ratio:.1f} times as long as footnote at that precision (warm, p50).")
+    for dtype, share in result["same_text"].items():
+        print(f"Same tokens as generate in {dtype}: {share:.1%} of the prompts.")
+    cancel = result["cancel_ms"]
+    print(f"From cancelling to free: p50 {cancel['p50']:.1f} ms, p95 {cancel['p95']:.1f} ms.")
+    if result["worker_memory_mb"]:
+        print(f"Memory of the worker: {result['worker_memory_mb']:.0f} MB.")
+
+
+def _short(value: Any) -> Any:
+    """One decimal is all that a milllisecond or a mean deserves."""
+    return f"{value:.1f}".rjust(7) if isinstance(value, float) else value

@@ -1,0 +1,32 @@
+"""`footnote eval`: quality on files that no model of ours has seen."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+
+_WHAT = {
+    "infill": ("trainer.commands.eval_infill", "exact match and similarity of text put into gaps"),
+    "loss": ("trainer.commands.eval_loss", "bits per byte of whole files, by language"),
+    "attribution": ("trainer.evaluation.attribution", "planted copies found, false warnings"),
+}
+
+
+def main(argv: list[str]) -> int:
+    lines = "\n".join(f"  {name:<12} {text}" for name, (_, text) in _WHAT.items())
+    parser = argparse.ArgumentParser(
+        prog="footnote eval",
+        description="Measure quality on the held-out packages.",
+        epilog=f"WHAT is one of:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", metavar="WHAT", choices=_WHAT, help=", ".join(_WHAT))
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="see footnote eval WHAT --help")
+    options = parser.parse_args(argv)
+    module = importlib.import_module(_WHAT[options.what][0])
+    run: Callable[[list[str]], int] = module.main
+    try:
+        return run(options.arguments)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0

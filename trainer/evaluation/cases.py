@@ -1,0 +1,122 @@
+"""Gaps in files the model has never seen: drawn the same way every time, or read from a file."""
+
+import ast
+import gzip
+import hashlib
+import json
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from indexer.document import Document
+from trainer.config import SpanRecipe
+from trainer.examples import Piece, choose_span
+
+LINE = SpanRecipe(single_line=1, block=0, node=0, random=0, closer_rate=0, max_middle=400)
+BLOCK = SpanRecipe(single_line=0, block=1, node=0, random=0, max_middle=600)
+_MAX_FILE = 100_000  # characters; longer files are tables and bundles
+
+PROTOCOL = (
+    "one gap per file, files in the order of their content hash; line: in a random line that is "
+    "not blank, from its indent (30%), after one of `.(=,[ ` or a space (45%) or from any character "
+    "(25%) to its end; block: from such a place to the last line indented as deep, 2 lines or more"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A gap and the text that was in it."""
+
+    name: str
+    kind: str  # "line" or "block"
+    language: str
+    path: str
+    prefix: str
+    middle: str
+    suffix: str
+
+
+def draw(documents: Iterable[Document], *, kind: str, language: str, count: int) -> list[Case]:
+    """Up to `count` cases, one per file; the same documents give the same cases."""
+    spans = LINE if kind == "line" else BLOCK
+    cases: list[Case] = []
+    for document in sorted(documents, key=lambda each: each.sha256):
+        if len(cases) == count:
+            break
+        text = document.text
+        if document.language != language or not 200 < len(text) <= _MAX_FILE:
+            continue
+        piece = Piece(text=text, start=0, path=document.path, language=language, is_end=True)
+        seed = hashlib.sha256(f"{kind}/{document.sha256}".encode()).digest()
+        start, end = choose_span(piece, list, spans, Random(seed))
+        middle = text[start:end]
+        if not middle.strip() or ("\n" in middle) != (kind == "block"):
+            continue
+        cases.append(
+            Case(
+                name=f"{document.package}/{document.path}:{text.count(chr(10), 0, start) + 1}",
+                kind=kind,
+                language=language,
+                path=document.path,
+                prefix=text[:start],
+                middle=middle,
+                suffix=text[end:],
+            )
+        )
+    return cases
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Cases of a published benchmark: JSON lines (or .gz) with prompt, suffix, canonical_solution.
+
+    That is the layout of HumanEval infilling and of santacoder-fim-task. ValueError names the line
+    that has another one.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    cases = []
+    with opener(path, "rt", encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                cases.append(_case(line, number, path))
+    return cases
+
+
+def _case(line: str, number: int, path: Path) -> Case:
+    try:
+        values = json.loads(line)
+        middle = str(values["canonical_solution"])
+        return Case(
+            name=str(values.get("task_id", values.get("name", number))),
+            kind="block" if "\n" in middle.strip() else "line",
+            language={"py": "python", "js": "javascript"}.get(
+                str(values.get("language", "py")), str(values.get("language", "python"))
+            ),
+            path="",
+            prefix=str(values["prompt"]),
+            middle=middle,
+            suffix=str(values["suffix"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path}:{number}: {error!r}: each line must be a JSON object with prompt, suffix and "
+            "canonical_solution"
+        ) from error
+
+
+def parses(text: str) -> bool:
+    """Is it Python?"""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def languages_of(documents: Iterable[Document]) -> Iterator[str]:
+    """The languages with code, most common in Footnote's corpus first."""
+    present = {each.language for each in documents}
+    yield from (each for each in ("python", "javascript", "typescript") if each in present)
