@@ -32,10 +32,9 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "index": "attribution index: build, info",
     },
     "Model": {
-        "train": "learning: tokenizer, pretrain, finetune, encoder, pii",
-        "eval": "quality: infill, loss, attribution, pii, memorization, functional",
+        "train": "learning: tokenizer, pretrain",
+        "eval": "quality: infill, loss, attribution",
         "bench": "speed: completion, attribution, curation, training",
-        "release": "model card, data card, licence, weights",
     },
 }
 _CLOSING = """\
