@@ -102,6 +102,8 @@ def _run(serve: Callable[[], Any], protocol: FootnoteProtocol) -> int:
         asyncio.run(serve())
     except (BrokenPipeError, ConnectionResetError):
         return 0  # the editor has gone without a word
+    except KeyboardInterrupt:
+        return 130
     return protocol.exit_code
 
 
