@@ -1,0 +1,170 @@
+"""The typing session: what is typed, how it is counted, and that the report is made of what ran."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from engine import CancelToken, Completion, CompletionOptions, Gap, ModelInfo
+from tests.support.tiny import write_tiny
+from trainer.commands import bench
+from trainer.evaluation.latency import (
+    Sample,
+    cancel_latencies,
+    folder_documents,
+    in_turn,
+    percentile,
+    row_of,
+    sessions,
+    timed,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE = "".join(
+    f"def function_{n}(value):\n    # a remark that nobody types\n    return value + {n}\n\n\n"
+    for n in range(120)
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a.py").write_text(FILE)
+    (tmp_path / "source" / "b.py").write_text(FILE.replace("value", "other"))
+    (tmp_path / "source" / "short.py").write_text("x = 1\n")
+    (tmp_path / "source" / "latin.py").write_bytes(b"# \xe9\n" * 4000)
+    (tmp_path / "source" / "picture.png").write_bytes(b"\x89PNG")
+    return tmp_path / "source"
+
+
+class Counting:
+    """A completer that only takes notes."""
+
+    def __init__(self) -> None:
+        self.gaps: list[Gap] = []
+
+    def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
+        self.gaps.append(gap)
+        return Completion("x", "end", prompt_tokens=10, cached_tokens=4, new_tokens=2)
+
+    def describe(self) -> ModelInfo:
+        return ModelInfo("n", "cpu", "none", 0)
+
+    def close(self) -> None:
+        pass
+
+
+def test_source_files_of_a_folder_are_found(folder: Path) -> None:
+    found = list(folder_documents(folder))
+
+    assert [each.path for each in found] == ["a.py", "b.py", "short.py"]
+    assert {each.language for each in found} == {"python"}
+
+
+def test_a_session_types_one_line_character_by_character(folder: Path) -> None:
+    session = sessions(folder_documents(folder), count=1, keystrokes=5)[0]
+    first, last = session.gaps[0], session.gaps[-1]
+
+    assert len(session.gaps) == 6
+    assert last.prefix.startswith(first.prefix)
+    assert len(last.prefix) == len(first.prefix) + 5
+    assert {gap.suffix for gap in session.gaps} == {first.suffix}
+    line = last.prefix.rsplit("\n", 1)[1]
+    assert FILE.startswith(last.prefix)
+    assert line.strip()
+    assert not line.strip().startswith("#")
+    assert first.suffix.startswith("\n")
+
+
+def test_the_same_files_give_the_same_sessions(folder: Path) -> None:
+    once = sessions(folder_documents(folder), count=5, keystrokes=3)
+
+    assert once == sessions(reversed(list(folder_documents(folder))), count=5, keystrokes=3)
+    assert len(once) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "expected"),
+    [([3.0, 1.0, 2.0], 0.5, 2.0), ([1.0], 0.95, 1.0), (list(range(1, 101)), 0.95, 95)],
+)
+def test_percentiles(values: list[float], share: float, expected: float) -> None:
+    assert percentile(values, share) == expected
+
+
+def test_of_nothing_there_is_no_percentile() -> None:
+    assert math.isnan(percentile([], 0.5))
+
+
+def test_a_row_keeps_cold_and_warm_apart() -> None:
+    cold = [Sample(100.0, 50, 0, 4)]
+    warm = [Sample(10.0, 52, 40, 2), Sample(20.0, 54, 44, 3)]
+    row = row_of("e", cold, warm)
+
+    assert (row.warm_p50, row.warm_p95, row.cold_p50) == (10.0, 20.0, 100.0)
+    assert (row.prompt_tokens, row.computed_tokens, row.new_tokens) == (52, 11, 3)
+
+
+def test_a_sample_tells_what_the_completion_was_made_of() -> None:
+    sample = timed(Counting(), Gap("a", "b"))
+
+    assert (sample.prompt_tokens, sample.cached_tokens, sample.new_tokens) == (10, 4, 2)
+    assert sample.milliseconds >= 0
+
+
+def test_every_engine_comes_first_in_its_turn(folder: Path) -> None:
+    session = sessions(folder_documents(folder), count=1, keystrokes=1)[0]
+    seen: list[str] = []
+    engines: list[Any] = [lambda _s, n=name: seen.append(n) for name in "abc"]
+    for turn in range(3):
+        in_turn(engines, session, turn)
+
+    assert "".join(seen) == "abcbcacab"
+
+
+def test_what_finished_before_it_was_cancelled_is_not_counted() -> None:
+    assert cancel_latencies(Counting(), [Gap("a", "")] * 3) == []
+
+
+def test_the_command_reports_what_ran(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_tiny(tmp_path / "tiny")
+    arguments = ["completion", str(folder), "--model", str(model), "--sessions", "2"]
+    code = bench.main([*arguments, "--keystrokes", "2", "--json"])
+    result = json.loads(capsys.readouterr().out)
+
+    assert code == 0
+    assert (result["sessions"], result["keystrokes"]) == (2, 4)
+    assert [row["engine"].split(",")[0] for row in result["rows"]] == [
+        "footnote",
+        "footnote float32",
+        "footnote bfloat16",
+        "generate float32",
+        "generate float32",
+        "generate bfloat16",
+        "generate bfloat16",
+    ]
+    assert result["same_text"]["float32"] == 1.0
+    by_name = {row["engine"]: row for row in result["rows"]}
+    assert by_name["generate float32"]["computed_tokens"] > 100
+    assert by_name["generate float32, cache kept by hand"]["computed_tokens"] < 10
+    assert by_name["footnote float32"]["computed_tokens"] <= 64
+
+
+def test_the_command_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_tiny(tmp_path / "tiny")
+
+    assert bench.main(["completion", str(tmp_path / "no"), "--model", str(model)]) == 2
+    assert "name one with source files" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert bench.main(["completion", str(tmp_path / "empty"), "--model", str(model)]) == 2
+    assert "no file is long enough" in capsys.readouterr().err
+    assert bench.main(["completion", "--model", str(model)]) == 2
+    assert "footnote setup" in capsys.readouterr().err

@@ -1,0 +1,116 @@
+"""Hugging Face generate on our prompts: the peer that everybody has."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.cores import physical_cores
+from engine.tokenizer import TextStream, Tokenizer
+from trainer.evaluation.latency import Sample
+
+
+class Generator:
+    """AutoModelForCausalLM with greedy generate(), stopped by the same rule as ours.
+
+    With `keep_cache` the keys and values of the last prompt are kept and cropped to what the next
+    has in common with it, as a careful user of the library would do by hand.
+    """
+
+    def __init__(
+        self, folder: Path, tokenizer: Tokenizer, *, dtype: str, keep_cache: bool, threads: int
+    ) -> None:
+        from transformers import AutoModelForCausalLM
+
+        self._model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=getattr(torch, dtype)
+        )
+        self._tokenizer = tokenizer
+        self._keep_cache = keep_cache
+        self.threads = threads
+        self._cache: Any = None
+        self._cached: list[int] = []
+
+    def run(self, prompt: list[int], stop: Any, *, limit: int) -> tuple[Sample, list[int]]:
+        """Time one continuation; also its tokens, without special ones."""
+        from transformers import StoppingCriteriaList
+
+        ends = sorted(self._tokenizer.special_ids)
+        with _threads(self.threads):
+            started = time.perf_counter()
+            kept = self._rewind(prompt)
+            result = self._model.generate(
+                input_ids=torch.tensor([prompt]),
+                attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+                past_key_values=self._cache,
+                max_new_tokens=limit,
+                do_sample=False,
+                eos_token_id=ends,
+                pad_token_id=ends[0],
+                stopping_criteria=StoppingCriteriaList([_Rule(self._tokenizer, stop, len(prompt))]),
+                return_dict_in_generate=True,
+            )
+            took = (time.perf_counter() - started) * 1000
+        sequence = result.sequences[0].tolist()
+        if self._keep_cache:
+            # The last token was chosen but not run.
+            self._cache, self._cached = result.past_key_values, sequence[:-1]
+        tokens = [
+            each for each in sequence[len(prompt) :] if each not in self._tokenizer.special_ids
+        ]
+        return Sample(took, len(prompt), kept, len(tokens)), tokens
+
+    def _rewind(self, prompt: Sequence[int]) -> int:
+        """Crop the kept cache to the common beginning; returns its length."""
+        if self._cache is None:
+            return 0
+        common = 0
+        limit = min(len(self._cached), len(prompt) - 1)
+        while common < limit and self._cached[common] == prompt[common]:
+            common += 1
+        surplus = int(self._cache.get_seq_length()) - common
+        if surplus > 0:
+            self._cache.crop(-surplus)
+        if common == 0 or int(self._cache.get_seq_length()) != common:
+            self._cache = None
+            return 0
+        return common
+
+
+class _Rule:
+    """Our stop rule, asked after every token as generate() wants it asked."""
+
+    def __init__(self, tokenizer: Tokenizer, stop: Any, prompt_length: int) -> None:
+        self._stream = TextStream(tokenizer)
+        self._stop = stop
+        self._seen = prompt_length
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **rest: Any) -> torch.Tensor:
+        done = False
+        for token in input_ids[0, self._seen :].tolist():
+            done = self._stop(self._stream.push(token)) is not None
+        self._seen = input_ids.shape[1]
+        return torch.tensor([done])
+
+
+def best_threads(generator: Generator, prompt: list[int], stop: Any) -> int:
+    """One thread or one per core, whichever serves generate() better here and now."""
+    times = {}
+    for threads in sorted({1, physical_cores()}):
+        generator.threads = threads
+        generator.run(prompt, stop, limit=4)
+        times[threads] = min(generator.run(prompt, stop, limit=4)[0].milliseconds for _ in range(3))
+    return min(times, key=lambda threads: times[threads])
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
