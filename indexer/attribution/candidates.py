@@ -4,6 +4,7 @@ Fingerprints find runs of tokens. Where edits leave no run long enough, the name
 sixteen rarest names of a question ranks the chunks, and alignment decides.
 """
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ RAREST_TERMS = 16
 _FIELD, _LINE = "names", "line"
 _WRITER_BYTES = 192_000_000
 _SHORTEST_NAME = 3
+_ENOUGH = 0.4  # of the score that a chunk with all the names would have
 
 
 class Chunk(NamedTuple):
@@ -66,9 +68,14 @@ class Chunks:
         self._tantivy = tantivy
 
     def with_names(self, names: Iterable[str], limit: int = 6) -> list[Chunk]:
-        """The chunks that share most of the rarest of these names, best first."""
+        """The chunks that share much of the rarest of these names, best first."""
         counts = {name: self._searcher.doc_freq(_FIELD, name) for name in set(names)}
         rare = sorted((count, name) for name, count in counts.items() if count)[:RAREST_TERMS]
+        # BM25 of a chunk of average length is the sum of its terms' rarities.
+        chunks = self._searcher.num_docs
+        enough = _ENOUGH * sum(
+            math.log(1 + (chunks - count + 0.5) / (count + 0.5)) for count, _ in rare
+        )
         if not rare:
             return []
         terms = [self._tantivy.Query.term_query(self._schema, _FIELD, name) for _, name in rare]
@@ -80,6 +87,7 @@ class Chunks:
         return [
             Chunk(int(line or 0), float(score))
             for (score, _), line in zip(hits, lines, strict=True)
+            if score >= enough
         ]
 
 

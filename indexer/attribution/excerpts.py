@@ -1,8 +1,9 @@
 """A part of a text that lexes as it would inside the whole: strings and comments left open are opened again."""
 
-from indexer.attribution.families import BRACES, PYTHON, SCRIPT, STRINGS_AND_COMMENTS, Family
+from indexer.attribution.families import Family
 
-_TRIPLE_MARKS = ('"""', "'''")
+# What can run over several lines, and how it ends.
+_ENDS = {'"""': '"""', "'''": "'''", "/*": "*/", "`": "`"}
 
 
 def unify_line_ends(text: str) -> str:
@@ -12,27 +13,19 @@ def unify_line_ends(text: str) -> str:
 
 def opening(before: str, family: Family) -> str:
     """What to put in front of a text that follows `before`: "" or the mark of what is still open there."""
-    if family is PYTHON:
-        # An odd count is cheap to see and nearly always tells; the exact answer takes reading all strings.
-        if any(before.count(mark) % 2 for mark in _TRIPLE_MARKS):
-            return _open_string(before)
-    elif family in (SCRIPT, BRACES) and before.rfind("/*") > before.rfind("*/"):
-        return "/*"
+    if not any(mark in before for mark in _ENDS):
+        return ""
+    last = None
+    for last in family.spans.finditer(before):  # noqa: B007 -- the last one is what counts
+        pass
+    if last is None or last.end() != len(before):
+        return ""
+    span = last.group()
+    for mark, end in _ENDS.items():
+        if span.startswith(mark):
+            closed = len(span) >= len(mark) + len(end) and span.endswith(end)
+            return "" if closed else mark
     return ""
-
-
-def _open_string(before: str) -> str:
-    last = ""
-    for found in STRINGS_AND_COMMENTS.finditer(before):
-        last = found.group()
-    mark = last[:3]
-    if mark in _TRIPLE_MARKS and before.endswith(last) and not _closed(last, mark):
-        return mark
-    return ""
-
-
-def _closed(string: str, mark: str) -> bool:
-    return len(string) >= 2 * len(mark) and string.endswith(mark)
 
 
 def excerpt(text: str, first: int, last: int, family: Family) -> str:

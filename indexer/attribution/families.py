@@ -79,6 +79,7 @@ class Family:
 
     name: str
     pattern: re.Pattern[str]
+    spans: re.Pattern[str]  # strings and comments alone
     comments: tuple[str, ...]  # how a comment token begins
     kept: frozenset[str]
     called: frozenset[str]
@@ -88,7 +89,8 @@ class Family:
 
 def _family(name: str, *alternatives: str, **fields: object) -> Family:
     pattern = re.compile("|".join((_WORD, _MARK, _NEWLINE, *alternatives, _REST)), re.DOTALL)
-    return Family(name, pattern, **fields)  # type: ignore[arg-type]  # fields are named below
+    spans = re.compile("|".join(alternatives) or "(?!)", re.DOTALL)
+    return Family(name, pattern, spans, **fields)  # type: ignore[arg-type]  # fields are named below
 
 
 PYTHON = _family(
@@ -122,13 +124,11 @@ HASHED = _family(
 )
 PLAIN = _family("plain", comments=(), kept=frozenset(), called=frozenset(), abstract=False)
 
-# Of Python: what can hide a quote.
-STRINGS_AND_COMMENTS = re.compile("|".join((_TRIPLE, _DOUBLE, _SINGLE, _HASH_COMMENT)), re.DOTALL)
-
 # Inside docstrings: words only, for their punctuation is layout as often as not.
 PROSE_WORDS = Family(
     "prose",
     re.compile(r"[A-Za-z_0-9]++ ?|\n[ \t\n\f]*+|\w++"),
+    re.compile("(?!)"),
     (),
     frozenset(),
     frozenset(),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.attribution import schema
+from indexer.attribution.candidates import names_of
 from indexer.attribution.catalogue import File, Package
 from indexer.attribution.excerpts import tail, unify_line_ends
 from indexer.attribution.families import PLAIN, PYTHON, SCRIPT, Family, family_of
@@ -32,7 +33,7 @@ MIN_NEW_TOKENS = 20
 
 
 AFTER_TOKENS = 32  # a completion inside a function is also judged with what follows it
-_AFTER_CHARACTERS = 1500
+_AFTER_CHARACTERS = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +117,18 @@ class AttributionIndex:
         text = head + unify_line_ends(completion)
         old = len(lexer.tokens(head))
         new = len(lexer.tokens(text))
-        if new - old < MIN_NEW_TOKENS:
+        whole = text + unify_line_ends(after[:_AFTER_CHARACTERS])
+        tokens = lexer.tokens(whole)
+        if tokens.sizes[old:new].sum() < MIN_NEW_TOKENS:
             return []
-        tokens = lexer.tokens(text + unify_line_ends(after[:_AFTER_CHARACTERS]))
-        skipped = max(0, old - WINDOW_TOKENS)
+        skipped, end = max(0, old - WINDOW_TOKENS), new + AFTER_TOKENS
         question = Question(
-            tokens=tokens.part(skipped, new + AFTER_TOKENS).on_later_lines(left_away),
+            tokens=tokens.part(skipped, end).on_later_lines(left_away),
             abstract=family.abstract,
             min_hits=1,
             new=(old - skipped, new - skipped),
             min_new=MIN_NEW_TOKENS,
+            names=lambda: names_of(lexer.tokens_and_words(whole)[1][skipped:end]),
         )
         return find(question, self._library, self._thresholds, cancelled)
 

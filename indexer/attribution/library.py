@@ -42,6 +42,12 @@ class Library:
                 found.append((grams.starts[asked[at]], grams.ends[asked[at]], lines, kind))
         return Hits(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
+    def file_of_line(self, line: int) -> File:
+        """The file a corpus line is in."""
+        return self.catalogue.file(
+            int(self.catalogue.files_of_lines(np.array([line], np.uint32))[0])
+        )
+
     def text(self, file: File) -> str:
         return self._texts.text(*self.catalogue.place(file.number))
 

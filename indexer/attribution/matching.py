@@ -1,14 +1,17 @@
 """Finds the corpus passages a text matches: hits, chains, alignment, judgement, and the best of rivals."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from indexer.attribution.alignment import Segment, align
+from indexer.attribution.candidates import CHUNK_LINES
 from indexer.attribution.catalogue import File
 from indexer.attribution.judging import WARNING, Common, Thresholds, Verdict, judge
 from indexer.attribution.lexing import Tokens
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
+from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Chain, chains, common
 
 _MARGIN_TOKENS = 120  # how far past its hits a text is aligned
@@ -16,6 +19,7 @@ _LINES_BEFORE, _LINES_AFTER = 24, 48  # likewise in the source; a last gram itse
 _MAX_TOKENS = 6000  # of a text aligned at once: the aligner's memory grows with the square
 _SETTLED = 3  # places known for a stretch of text after which more are only counted
 _WEAK = 0.5  # a chain that covers less than this share of a known match is not worth aligning
+_NAMED_ALIKE = 3  # chunks with the same names that are aligned
 _AS_GOOD = 0.9  # share of the best place's weight from which another counts as "as well"
 
 
@@ -27,7 +31,10 @@ class Question:
     abstract: bool  # whether its family has a semi-abstract form
     min_hits: int = 2  # hits that make a chain
     new: tuple[int, int] | None = None  # tokens of which a match must hold some
-    min_new: int = 0  # how many
+    min_new: int = 0  # how many, as written
+    names: Callable[[], Iterable[str]] | None = (
+        None  # its names, to be asked for if hits do not suffice
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class Found:
     file: File
     first_line: int  # of the passage in its file, 0-based
     last_line: int
+    covered: int  # tokens of the text under the hits that led here
 
     @property
     def weight(self) -> tuple[bool, float]:
@@ -50,7 +58,7 @@ def find(
 ) -> list[Match]:
     """The matches of a text, in its order. Stops early, with what it has, when cancelled."""
     tokens = question.tokens
-    if len(tokens) < thresholds.matched:
+    if int(tokens.sizes.sum()) < thresholds.matched:
         return []
     hits = library.hits(tokens, abstract=question.abstract)
     idiom = common(hits, len(tokens))
@@ -62,13 +70,18 @@ def find(
             break
         rivals = [each for each in found if _share_inside(chain, each.segment) >= 0.8]
         stronger = sum(_inside(chain, each) for each in tried)
-        if rivals and chain.covered < _WEAK * max(each.verdict.matched for each in rivals):
+        if rivals and chain.covered < _WEAK * max(each.covered for each in rivals):
             continue
         if len(rivals) >= _SETTLED:
             surplus.append(chain)
         elif rivals or stronger < _SETTLED:
             tried.append(chain)
-            found += _judged(question, chain, library, thresholds, idiom)
+            file = library.catalogue.file(chain.file)
+            for part in _parts(chain, len(tokens)):
+                found += _judged(question, part, file, library, thresholds, idiom)
+    if not found and question.names and (hits.lines != STOP).any():
+        for file, part in _named_alike(question.names(), len(tokens), library):
+            found += _judged(question, part, file, library, thresholds, idiom)
     return _matches(tokens, found, surplus)
 
 
@@ -83,34 +96,60 @@ def _inside(chain: Chain, other: Chain) -> bool:
     )
 
 
+class Part(NamedTuple):
+    """What to align with what. Ends are excluded."""
+
+    start: int  # tokens of the text
+    end: int
+    first_line: int  # lines of the source
+    last_line: int
+    covered: int = 0  # tokens under hits
+
+
 def _judged(
     question: Question,
-    chain: Chain,
+    part: Part,
+    file: File,
     library: Library,
     thresholds: Thresholds,
     idiom: Common,
 ) -> Iterator[Found]:
     tokens = question.tokens
-    file = library.catalogue.file(chain.file)
-    for start, end, first_line, last_line in _stretches(chain, len(tokens)):
-        source = library.passage(file, first_line, last_line)
-        for segment in align(tokens.part(start, end), source):
-            moved = replace(
-                segment, text_start=segment.text_start + start, text_end=segment.text_end + start
-            )
-            if (
-                question.new
-                and _overlap((moved.text_start, moved.text_end), question.new) < question.min_new
-            ):
-                continue
-            verdict = judge(tokens, moved, idiom, thresholds)
-            if verdict:
-                lines = source.lines[[segment.source_start, segment.source_end - 1]]
-                yield Found(moved, verdict, file, int(lines[0]), int(lines[1]))
+    source = library.passage(file, part.first_line, part.last_line)
+    for segment in align(tokens.part(part.start, part.end), source):
+        moved = replace(
+            segment,
+            text_start=segment.text_start + part.start,
+            text_end=segment.text_end + part.start,
+        )
+        if question.new and _new_tokens(question, moved) < question.min_new:
+            continue
+        verdict = judge(tokens, moved, idiom, thresholds)
+        if verdict:
+            lines = source.lines[[segment.source_start, segment.source_end - 1]]
+            yield Found(moved, verdict, file, int(lines[0]), int(lines[1]), part.covered)
 
 
-def _stretches(chain: Chain, tokens: int) -> Iterator[tuple[int, int, int, int]]:
-    """What to align: first token and past the last, first line of the source and past the last."""
+def _new_tokens(question: Question, segment: Segment) -> float:
+    """About how many written tokens of the new text a segment matches."""
+    first, last = question.new or (0, 0)
+    inside = question.tokens.sizes[max(first, segment.text_start) : min(last, segment.text_end)]
+    return float(inside.sum()) * max(segment.exact_share, segment.abstract_share)
+
+
+def _named_alike(
+    names: Iterable[str], tokens: int, library: Library
+) -> Iterator[tuple[File, Part]]:
+    """The corpus chunks that share most of the rare names, with some lines around them."""
+    for chunk in library.chunks.with_names(names, _NAMED_ALIKE):
+        file = library.file_of_line(chunk.line)
+        line = chunk.line - file.first_line
+        before, after = max(0, line - _LINES_BEFORE), line + CHUNK_LINES + _LINES_BEFORE
+        yield file, Part(0, tokens, before, after)
+
+
+def _parts(chain: Chain, tokens: int) -> Iterator[Part]:
+    """A chain with what lies around it, cut where it is too long to be aligned at once."""
     positions, lines = chain.positions, chain.lines
     first = 0
     while first < len(positions):
@@ -119,11 +158,12 @@ def _stretches(chain: Chain, tokens: int) -> Iterator[tuple[int, int, int, int]]
             last += 1
         here = lines[first : last + 1]
         end = chain.end if last + 1 == len(positions) else positions[last + 1]
-        yield (
+        yield Part(
             max(0, positions[first] - _MARGIN_TOKENS),
             min(tokens, end + _MARGIN_TOKENS),
             max(0, min(here) - _LINES_BEFORE),
             max(here) + _LINES_AFTER,
+            chain.covered,
         )
         first = last + 1
 
@@ -155,8 +195,7 @@ def _matches(tokens: Tokens, found: Sequence[Found], surplus: Sequence[Chain]) -
     for number, lead in enumerate(leads):
         as_well = list({each.file.number: each for each in others.get(number, [])}.values())
         counted = sum(
-            _share_inside(chain, lead.segment) >= 0.8
-            and chain.covered >= _AS_GOOD * lead.verdict.matched
+            _share_inside(chain, lead.segment) >= 0.8 and chain.covered >= _AS_GOOD * lead.covered
             for chain in surplus
         )
         matches.append(

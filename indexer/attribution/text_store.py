@@ -48,7 +48,10 @@ class TextStore:
     """Reads texts by place. Safe to share between threads."""
 
     def __init__(self, folder: Path) -> None:
-        self._data = np.memmap(folder / "text.blocks", np.uint8, mode="r")
+        path = folder / "text.blocks"
+        self._data = (
+            np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.zeros(0, np.uint8)
+        )
         self._ends = np.fromfile(folder / "text.ends", np.uint64)
         self._cache: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.Lock()

@@ -1,0 +1,69 @@
+"""How much of a text is a passage: verbatim, renamed, edited, or neither."""
+
+from __future__ import annotations
+
+from indexer.attribution.alignment import Segment, align
+from indexer.attribution.lexing import lexer_of
+from tests.indexer.attribution.conftest import CLUSTER, FOREIGN, LEDGER
+
+
+def aligned(text: str, source: str) -> list[Segment]:
+    lexer = lexer_of("python")
+    return align(lexer.tokens(text), lexer.tokens(source))
+
+
+def test_a_copy_between_foreign_lines_is_one_exact_segment() -> None:
+    (segment,) = aligned(FOREIGN + LEDGER + FOREIGN, CLUSTER + LEDGER)
+    lexer = lexer_of("python")
+
+    assert segment.exact_share == segment.abstract_share == 1
+    assert segment.text_start == len(lexer.tokens(FOREIGN))
+    assert segment.text_end - segment.text_start == len(lexer.tokens(LEDGER))
+    assert segment.source_start == len(lexer.tokens(CLUSTER))
+
+
+def test_consistent_renaming_keeps_the_abstract_share_and_the_consistency() -> None:
+    renamed = LEDGER
+    for old, new in (("entries", "rows"), ("entry", "row"), ("totals", "sums"), ("booked", "held")):
+        renamed = renamed.replace(old, new)
+    (segment,) = aligned(renamed, LEDGER)
+
+    assert segment.abstract_share > 0.95
+    assert segment.consistency > 0.95
+    assert segment.exact_share < 0.9
+
+
+def test_inconsistent_renaming_is_told_from_consistent_renaming() -> None:
+    source = "\n".join(f"def f(a, b):\n    a.x{n}(b)\n    return b.y{n}(a)" for n in range(12))
+    mixed = "\n".join(
+        f"def f(n{n % 5}, m{n % 3}):\n    m{n % 4}.x{n}(n{n % 3})\n    return n{n % 2}.y{n}(m{n % 2})"
+        for n in range(12)
+    )
+    (segment,) = aligned(mixed, source)
+
+    assert segment.abstract_share > 0.95
+    assert segment.consistency < 0.7
+
+
+def test_an_inserted_and_a_deleted_line_cost_only_themselves() -> None:
+    lines = LEDGER.splitlines()
+    lines.insert(8, "    log.debug('half way', extra=wrong)")
+    del lines[4]
+    (segment,) = aligned("\n".join(lines), LEDGER)
+
+    assert 0.8 < segment.exact_share < 1
+
+
+def test_a_dropped_docstring_does_not_count_against_the_code() -> None:
+    lines = LEDGER.splitlines()
+    (segment,) = aligned("\n".join(lines[:1] + lines[2:]), LEDGER)
+
+    assert segment.exact_share == 1
+
+
+def test_different_code_has_no_segment() -> None:
+    assert aligned(FOREIGN, LEDGER) == []
+
+
+def test_empty_sides_have_no_segment() -> None:
+    assert aligned("", LEDGER) == aligned(LEDGER, "") == []

@@ -1,0 +1,141 @@
+"""An index is built aside, swapped in whole, and refused when it is not what it should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from indexer.attribution import builder, schema
+from indexer.attribution.builder import build_index
+from indexer.attribution.index import AttributionIndex
+from indexer.attribution.schema import IndexUnavailable
+from indexer.shards import CorpusUnavailable
+from tests.indexer.attribution.conftest import DOCUMENTS, LEDGER, write_corpus
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    write_corpus(tmp_path, DOCUMENTS)
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    return tmp_path
+
+
+def remains(home: Path) -> list[str]:
+    return sorted(path.name for path in home.iterdir() if path.name not in {"corpus", "index"})
+
+
+def test_the_record_names_the_corpus_and_every_file(home: Path) -> None:
+    info = AttributionIndex.open(home / "index").info()
+
+    assert (info.corpus, info.recipe_hash, info.selection) == ("tiny", "recipe", "small")
+    assert (info.documents, info.packages) == (3, 3)
+    assert info.bytes == sum(each.size for each in DOCUMENTS)
+    assert info.size_without_text < info.size
+    assert remains(home) == []
+
+
+def test_a_failing_build_leaves_the_old_index_and_nothing_else(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(builder, "digest_batch", fail)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(home / "corpus", home / "index", jobs=1)
+
+    assert AttributionIndex.open(home / "index").check_document(LEDGER, language="python")
+    assert remains(home) == []
+
+
+def test_what_a_killed_build_left_is_swept_by_the_next(home: Path) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    for name, owner in (("dead", dead.stdout.decode().strip()), ("alive", str(os.getpid()))):
+        folder = home / f"{builder.PREFIX}{name}"
+        folder.mkdir()
+        (folder / "owner").write_text(owner)
+    build_index(home / "corpus", home / "index", jobs=1)
+
+    assert remains(home) == [f"{builder.PREFIX}alive"]
+
+
+def test_a_missing_corpus_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CorpusUnavailable, match="footnote"):
+        build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+
+    assert not (tmp_path / "index").exists()
+
+
+def test_an_empty_corpus_has_an_index_that_finds_nothing(tmp_path: Path) -> None:
+    write_corpus(tmp_path, [])
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+
+    assert AttributionIndex.open(tmp_path / "index").check_document(LEDGER, language="python") == []
+
+
+def test_progress_counts_the_bytes_of_the_corpus(home: Path) -> None:
+    told: list[tuple[int, int]] = []
+    info = build_index(
+        home / "corpus",
+        home / "index",
+        jobs=1,
+        progress=lambda done, total: told.append((done, total)),
+    )
+
+    assert told[-1] == (info.bytes, info.bytes)
+
+
+def test_a_missing_index_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(IndexUnavailable, match="footnote index build"):
+        AttributionIndex.open(tmp_path / "index")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format": 99}, "another format"),
+        ({"lexer_hash": "0"}, "another lexer"),
+        ({"files": 3}, "damaged"),
+    ],
+)
+def test_a_foreign_record_is_refused(home: Path, change: dict[str, object], said: str) -> None:
+    record = home / "index" / schema.RECORD
+    record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
+
+    with pytest.raises(IndexUnavailable, match=f"{said}.*footnote index build"):
+        AttributionIndex.open(home / "index")
+
+
+@pytest.mark.parametrize("name", ["exact.keys", "packages.json", "text.blocks", "chunks/meta.json"])
+@pytest.mark.parametrize("harm", ["gone", "short", "changed", "empty"])
+def test_a_damaged_file_is_refused_or_at_least_found(home: Path, name: str, harm: str) -> None:
+    path = home / "index" / name
+    data = path.read_bytes()
+    if harm == "gone":
+        path.unlink()
+    else:
+        changed = bytes([data[0] ^ 255]) + data[1:]
+        path.write_bytes({"short": data[:-1], "changed": changed, "empty": b""}[harm])
+
+    info = schema.read_info(home / "index")
+    with pytest.raises(IndexUnavailable, match="footnote index build"):
+        schema.verify(home / "index", info, fully=True)
+    with pytest.raises(IndexUnavailable, match="footnote index build"):
+        AttributionIndex.open(home / "index")
+
+
+def test_the_record_that_is_no_json_is_refused(home: Path) -> None:
+    (home / "index" / schema.RECORD).write_bytes(b"\xff{")
+
+    with pytest.raises(IndexUnavailable, match="cannot be read"):
+        AttributionIndex.open(home / "index")

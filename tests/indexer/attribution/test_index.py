@@ -1,0 +1,195 @@
+"""The index from end to end: copies are found with their places, everything else is not."""
+
+from __future__ import annotations
+
+import ast
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from indexer.attribution.builder import build_index
+from indexer.attribution.index import AttributionIndex
+from indexer.attribution.matches import match_json
+from tests.indexer.attribution.conftest import (
+    CLUSTER,
+    DOCUMENTS,
+    FOREIGN,
+    LEDGER,
+    QUEUE,
+    document,
+    write_corpus,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEAREST = CLUSTER[CLUSTER.index("def nearest") : CLUSTER.index("\n\nclass")]
+
+
+def renamed(text: str) -> str:
+    for old, new in (
+        ("nearest_centres", "assign"), ("points", "rows"), ("point", "row"), ("centres", "hubs"), ("centre", "hub"),
+        ("found", "groups"), ("best", "winner"), ("smallest", "least"), ("gap", "size"), ("members", "inner"),
+    ):  # fmt: skip
+        text = re.sub(rf"\b{old}\b", new, text)
+    return text
+
+
+def test_a_verbatim_copy_is_found_with_its_place(index: AttributionIndex) -> None:
+    (match,) = index.check_document(FOREIGN + "\n\n" + NEAREST, language="python")
+    first = FOREIGN.count("\n") + 3
+
+    assert (match.tier, match.kind, match.similarity) == ("warning", "verbatim", 1.0)
+    assert (match.start_line, match.end_line) == (first, first + NEAREST.count("\n") - 1)
+    assert (match.source.package, match.source.path) == ("grouping", "grouping/cluster.py")
+    assert CLUSTER.splitlines()[match.source.start_line - 1].startswith("def nearest_centres")
+    assert CLUSTER.splitlines()[match.source.end_line - 1].strip() == "return found"
+    assert match.source.license == "MIT"
+
+
+def test_a_renamed_and_reformatted_copy_is_found(index: AttributionIndex) -> None:
+    copy = ast.unparse(ast.parse(renamed(NEAREST))).replace("    ", "\t")
+    (match,) = index.check_document(FOREIGN + copy + "\n", language="python")
+
+    assert (match.tier, match.kind) == ("warning", "renamed")
+    assert match.source.package == "grouping"
+
+
+def test_a_copy_without_comments_in_another_style_is_found_in_typescript(
+    index: AttributionIndex,
+) -> None:
+    copy = QUEUE.replace("'", '"').replace(";\n", "\n").replace("  ", "\t").replace("task", "work")
+    (match,) = index.check_document("const x = 1\n" * 30 + copy, language="typescript")
+
+    assert (match.tier, match.source.package) == ("warning", "patience")
+
+
+def test_several_copies_in_a_long_file_are_all_found(index: AttributionIndex) -> None:
+    filler = "".join(f"value_{n} = compute_{n}({n}, other_{n})\n" for n in range(400))
+    text = filler + LEDGER + filler + NEAREST + filler + renamed(NEAREST)
+    matches = index.check_document(text, path="long.py")
+
+    assert [match.source.package for match in matches] == ["books", "grouping", "grouping"]
+    assert [match.kind for match in matches] == ["verbatim", "verbatim", "renamed"]
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_other_line_ends_change_nothing(index: AttributionIndex, end: str) -> None:
+    text = FOREIGN + LEDGER
+
+    assert index.check_document(text.replace("\n", end), language="python") == index.check_document(
+        text, language="python"
+    )
+
+
+def test_foreign_code_is_silent(index: AttributionIndex) -> None:
+    assert index.check_document(FOREIGN, language="python") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "x", "x = 1\n" * 20000, "(" * 5000, "\x00" * 100, "'" * 99]
+)
+def test_odd_texts_have_no_matches(index: AttributionIndex, text: str) -> None:
+    assert index.check_document(text, language="python") == []
+    assert index.check_completion(text, text, text, language="python") == []
+
+
+def test_a_text_without_a_language_is_read_in_the_way_that_finds_most(
+    index: AttributionIndex,
+) -> None:
+    assert index.check_document(LEDGER)[0].source.package == "books"
+    assert index.check_document(QUEUE)[0].source.package == "patience"
+
+
+def test_cancelling_stops_the_check(index: AttributionIndex) -> None:
+    assert index.check_document(LEDGER, language="python", cancelled=lambda: True) == []
+
+
+def test_a_completion_is_judged_with_what_stands_before_it(index: AttributionIndex) -> None:
+    lines = LEDGER.splitlines(keepends=True)
+    before = FOREIGN + "".join(lines[:4])
+    (match,) = index.check_completion(before, "".join(lines[4:9]), "", language="python")
+
+    assert match.tier == "warning"
+    assert match.start_line <= FOREIGN.count("\n") + 5
+    assert match.end_line >= FOREIGN.count("\n") + 8
+
+
+def test_a_completion_is_not_blamed_for_what_was_there_before(index: AttributionIndex) -> None:
+    own = (
+        "    verdict = inspect(widget, colour='red')\n    return [verdict, widget.parent, colour]\n"
+    )
+
+    assert index.check_completion(FOREIGN + LEDGER, own, "", language="python") == []
+    assert index.check_completion(FOREIGN, own, LEDGER, language="python") == []
+
+
+def test_a_completion_of_a_few_tokens_is_not_judged(index: AttributionIndex) -> None:
+    assert index.check_completion(LEDGER[:-20], "return wrong", "", language="python") == []
+
+
+def test_the_same_passage_elsewhere_is_an_other(tmp_path: Path) -> None:
+    twins = [document("import sys\n" + LEDGER, f"twin/{n}.py", f"twin{n}") for n in range(5)]
+    write_corpus(tmp_path, DOCUMENTS + twins)
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    (match,) = AttributionIndex.open(tmp_path / "index").check_document(LEDGER, language="python")
+
+    assert match.kind == "verbatim"
+    assert len({each.package for each in (match.source, *match.others)}) == 3
+    assert match.more >= 1
+
+
+def test_what_many_unrelated_packages_share_is_no_match(tmp_path: Path) -> None:
+    everywhere = [
+        document(f"unique_{n} = {n}\n" + LEDGER, f"p{n}/x.py", f"package{chr(97 + n)}")
+        for n in range(12)
+    ]
+    write_corpus(tmp_path, everywhere)
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+
+    assert AttributionIndex.open(tmp_path / "index").check_document(LEDGER, language="python") == []
+
+
+def test_a_literal_table_is_no_warning(tmp_path: Path) -> None:
+    table = "WIDTHS = [\n" + "".join(f"    ({n}, {n % 7}, {n % 3}),\n" for n in range(12)) + "]\n"
+    write_corpus(tmp_path, [document(table, "t.py", "tables")])
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    matches = AttributionIndex.open(tmp_path / "index").check_document(table, language="python")
+
+    assert [match for match in matches if match.tier == "warning"] == []
+
+
+def test_threads_read_one_index(index: AttributionIndex) -> None:
+    texts = [FOREIGN + LEDGER, FOREIGN, NEAREST, renamed(NEAREST)] * 8
+    alone = [index.check_document(text, language="python") for text in texts]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda text: index.check_document(text, language="python"), texts))
+
+    assert together == alone
+
+
+def test_the_json_of_a_match_has_the_agreed_keys(index: AttributionIndex) -> None:
+    value = match_json(index.check_document(LEDGER, language="python")[0])
+
+    assert list(value) == [
+        "start_line", "end_line", "tier", "kind", "similarity", "matched_tokens", "source", "others",
+    ]  # fmt: skip
+    assert list(value["source"]) == [
+        "package", "version", "path", "start_line", "end_line", "license", "url",
+    ]  # fmt: skip
+
+
+def test_the_text_of_a_source_is_at_hand(index: AttributionIndex) -> None:
+    source = index.check_document(LEDGER, language="python")[0].source
+
+    assert index.source_text(source) == "import os\n" + LEDGER
+
+
+def test_lookup_answers_by_name_path_and_content(index: AttributionIndex) -> None:
+    assert [each.name for each in index.lookup("Grouping").packages] == ["grouping"]
+    assert [each.path for each in index.lookup("books/ledger.py").files] == ["books/ledger.py"]
+    assert [each.path for each in index.lookup("src").files] == ["src/retry.js"]
+    assert [each.path for each in index.lookup_text(QUEUE)] == ["src/retry.js"]
+    assert index.lookup("absent").packages == index.lookup("absent").files == ()
