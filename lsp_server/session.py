@@ -104,6 +104,8 @@ class Session:
             kind, message = WARNING, index.problem
         elif belongs == "no":
             kind, message = WARNING, FOREIGN_INDEX
+        elif belongs == "subset":
+            kind, message = NORMAL, "ready; the index covers a part of what the model learned from"
         else:
             kind, message = NORMAL, "ready"
         info = engine.info

@@ -75,6 +75,10 @@ def _show(console: Console, places: list[Place], copy: Copy | None, model: str) 
                     _complete(console, client, workspace, number, place)
                     for number, place in enumerate(places, start=1)
                 ]
+                drawing.note(
+                    console,
+                    "these places are chosen; `footnote eval infill` measures on all held-out files",
+                )
                 cited = copy is not None and _cite(console, client, workspace, copy)
         except ServerSilent as silent:
             print(f"footnote demo: the server did not answer: {silent}", file=sys.stderr)
@@ -133,7 +137,8 @@ def _introduce(
         drawing.note(console, f"model  {model['name']}, {size}, on {model['device']}")
     if index["state"] == "ready":
         what = f"{index['documents']:,} files of {index['packages']} packages"
-        drawing.note(console, f"index  {what} ({index['selection']} corpus)")
+        part = ", a part of what the model learned from" if index["belongs"] == "subset" else ""
+        drawing.note(console, f"index  {what} ({index['selection']} corpus{part})")
     if status["kind"] != "Normal":
         drawing.note(console, status["message"], style="yellow")
 

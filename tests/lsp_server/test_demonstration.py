@@ -38,7 +38,7 @@ def document(text: str, package: str, path: str) -> Document:
 
 def test_a_place_is_cut_at_the_cursor_and_remembers_what_was_there() -> None:
     (place,) = chosen_places(
-        [document("x", "other", "other.py"), document(CLICK, "Click", "click/utils.py")]
+        [document("x", "other", "other.py"), document(CLICK, "Click", "click/formatting.py")]
     )
 
     assert place.hidden
@@ -48,9 +48,9 @@ def test_a_place_is_cut_at_the_cursor_and_remembers_what_was_there() -> None:
 
 
 def test_a_file_without_the_chosen_text_is_cut_behind_a_return_or_at_its_end() -> None:
-    (place,) = chosen_places([document("def f():\n    return 3\n", "click", "click/utils.py")])
+    (place,) = chosen_places([document("def f():\n    return 3\n", "click", "click/formatting.py")])
     assert place.hidden == "3"
-    (place,) = chosen_places([document("x = 3\n", "click", "click/utils.py")])
+    (place,) = chosen_places([document("x = 3\n", "click", "click/formatting.py")])
     assert (place.before, place.hidden) == ("x = 3", "")
 
 
@@ -89,12 +89,12 @@ def test_the_demonstration_runs_to_its_end_on_a_small_corpus(
 ) -> None:
     monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path))
     tiny_corpus.build(tmp_path)
-    held_out = [document(CLICK, "click", "click/utils.py")]
+    held_out = [document(CLICK, "click", "click/formatting.py")]
     write_shards(tmp_path / "held-out", held_out, meta={"name": "held-out"})
 
     assert main(["--model", "scripted:suggested()"]) == 0
     shown = capsys.readouterr().out
-    assert "click 1.0: click/utils.py, line" in shown
+    assert "click 1.0: click/formatting.py, line" in shown
     assert "«suggested()»" in shown
     assert "its author wrote: " in shown
     assert "a copied function" in shown
