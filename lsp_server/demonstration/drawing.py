@@ -66,8 +66,8 @@ def _ghost(console: Console, text: str, *, first: bool, last: bool) -> Any:
 def _numbered(console: Console, number: int | None, text: Any) -> None:
     from rich.text import Text
 
-    margin = Text(f"{'' if number is None else number + 1:>5} │ ", style="dim")
-    console.print(margin + text)
+    margin = f"{'' if number is None else number + 1:>5} │ "
+    console.print(Text.assemble((margin, "dim"), text))
 
 
 def marked(console: Console, text: str, first: int, last: int, *, most: int = 12) -> None:
