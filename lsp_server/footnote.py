@@ -34,7 +34,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     "Model": {
         "train": "learning: tokenizer, pretrain",
         "eval": "quality: infill, loss, attribution",
-        "bench": "speed: completion, attribution, curation, training",
+        "bench": "speed: completion, beside Hugging Face generate",
     },
 }
 _CLOSING = """\

@@ -6,6 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import EntryPoint, entry_points
 
 import pytest
@@ -14,6 +15,13 @@ from tests.support.repository import ROOT
 
 COMMANDS = sorted(entry_points(group="footnote.commands"), key=lambda entry: entry.name)
 README = (ROOT / "README.md").read_text()
+
+
+def test_the_installed_commands_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = project["entry-points"]["footnote.commands"]
+
+    assert {each.name: each.value for each in COMMANDS} == declared, "install again: make fix"
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
