@@ -49,6 +49,8 @@ def _serve(port: int | None) -> int:
 
     server = build_server()
     if port is None:
+        if sys.stdin.isatty():
+            print("waiting for an editor to speak on stdin; Ctrl-C ends", file=sys.stderr)
         return transport.serve_stdio(server.protocol)
 
     def listening(at: int) -> None:
