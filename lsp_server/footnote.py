@@ -39,7 +39,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
 }
 _CLOSING = """\
 footnote COMMAND --help explains a command. Start with:
-  footnote setup --small     about 40 MB of source, a few minutes
+  footnote setup --small     about 60 MB of source, a few minutes
   footnote demo              what it is for, in twenty seconds
 Data lies in the user data folder, or in FOOTNOTE_HOME."""
 

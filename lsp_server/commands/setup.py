@@ -20,7 +20,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--small",
         action="store_true",
-        help="only the sources marked small: about 40 MB of text instead of 690 MB",
+        help="only the sources marked small: about 60 MB of text instead of 690 MB",
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="processes (default: one for each core)"
