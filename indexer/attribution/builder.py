@@ -20,7 +20,7 @@ from indexer.attribution import catalogue, postings, schema, text_store
 from indexer.attribution.candidates import CHUNK_LINES, ChunkWriter, names_of
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS, winnow
-from indexer.attribution.lexing import ARGUMENT, NAME, Lexer
+from indexer.attribution.lexing import ARGUMENT, NAME, Lexer, Places, Tokens
 from indexer.document import Document
 from indexer.shards import Manifest, open_shards, read_documents
 
@@ -51,7 +51,7 @@ def digest_batch(texts: list[tuple[str, str]]) -> Batch:
     first_line = 0
     for text, language in texts:
         family = family_of(language)
-        tokens, words = _lexer(family.name).tokens_and_words(text)
+        tokens, at, found = _lexer(family.name).scan(text)
         for number, form in enumerate(FORMS):
             if form.abstract and not family.abstract:
                 continue
@@ -62,7 +62,7 @@ def digest_batch(texts: list[tuple[str, str]]) -> Batch:
             starts = grams.starts[kept[first]]
             hashes[number].append(unique)
             lines[number].append(tokens.lines[starts].astype(np.uint32) + np.uint32(first_line))
-        chunks.extend((first_line + line, names) for line, names in _chunks(tokens, words))
+        chunks.extend((first_line + line, names) for line, names in _chunks(tokens, at, found))
         line_counts.append(_line_count(text))
         first_line += line_counts[-1]
     empty = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
@@ -93,15 +93,20 @@ def _line_count(text: str) -> int:
     return text.count("\n") + 1
 
 
-def _chunks(tokens: Any, words: list[str]) -> Iterator[tuple[int, str]]:
-    at = np.flatnonzero((tokens.kinds == NAME) | (tokens.kinds == ARGUMENT))
-    number = tokens.lines[at] // CHUNK_LINES
+def _chunks(tokens: Tokens, at: Places, found: list[str]) -> Iterator[tuple[int, str]]:
+    """The different names of every CHUNK_LINES lines, with the first of the lines."""
+    names = np.flatnonzero((tokens.kinds == NAME) | (tokens.kinds == ARGUMENT))
+    number, name = tokens.lines[names] // CHUNK_LINES, tokens.exact[names]
+    order = np.lexsort((name, number))
+    number, name = number[order], name[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (number[1:] != number[:-1]) | (name[1:] != name[:-1])
+    places, number = at[names[order[first]]].tolist(), number[first]
     cuts = np.flatnonzero(np.diff(number)) + 1
-    positions = at.tolist()
-    for start, end in itertools.pairwise([0, *cuts.tolist(), len(positions)]):
+    for start, end in itertools.pairwise([0, *cuts.tolist(), len(places)]):
         if start < end:
-            names = names_of(words[i] for i in positions[start:end])
-            yield int(number[start]) * CHUNK_LINES, " ".join(sorted(names))
+            words = names_of(found[place] for place in places[start:end])
+            yield int(number[start]) * CHUNK_LINES, " ".join(sorted(words))
 
 
 @dataclass

@@ -21,8 +21,12 @@ _TRIPLE = (
 _TEMPLATE = r"`[^`\\$]*+(?:(?:\\.|\$(?:\{[^{}`]*+\})?)[^`\\$]*+)*+`?"
 _HASH_COMMENT = r"#[^\n]*+"
 _SLASH_COMMENT = r"//[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\*?\Z)"
-# A slash starts a regular expression only where no value can stand before it.
-_REGEX = r"(?:(?<=[=(,:\[!&|?{};])|(?<=[=(,:\[!&|?] )|(?<=return ))/(?![*/ ])(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*+\])++/[a-z]*+"
+# A slash starts a regular expression only where no value can stand before it. The bounds keep a text
+# of nothing but such slashes from being read to its end from each of them.
+_REGEX = (
+    r"(?:(?<=[=(,:\[!&|?{};])|(?<=[=(,:\[!&|?] )|(?<=return ))/(?![*/ ])"
+    r"(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.){0,200}+\]){1,400}+/[a-z]*+"
+)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -36,16 +40,16 @@ _PYTHON_CALLED = frozenset(
     name for name in dir(builtins) if name[0].islower() and name not in _PYTHON_KEPT
 ) - {"copyright", "credits", "exit", "license", "quit"}
 
+# Not the contextual words of TypeScript (type, number, constructor, ...): people name variables so.
 _SCRIPT_KEPT = _words(
-    """abstract any as async await boolean break case catch class const constructor continue
-    debugger declare default delete do else enum export extends false finally for from function get
-    if implements import in infer instanceof interface is keyof let namespace never new null number
-    of override private protected public readonly return satisfies set static string super switch
-    symbol this throw true try type typeof undefined unknown var void while with yield
+    """async await break case catch class const continue debugger default delete do else enum export
+    extends false finally for function if implements import in instanceof interface let new null of
+    private protected public return static super switch this throw true try typeof undefined var void
+    while with yield
     Array ArrayBuffer BigInt Boolean DataView Date Error Float32Array Float64Array Infinity Int32Array
     JSON Map Math NaN Number Object Promise Proxy RangeError ReferenceError Reflect RegExp Set String
     Symbol SyntaxError TypeError Uint16Array Uint32Array Uint8Array URL WeakMap WeakSet console
-    document exports globalThis module process require window"""
+    exports globalThis require window"""
 )
 _SCRIPT_CALLED = _words(
     """clearInterval clearTimeout decodeURIComponent encodeURIComponent fetch isFinite isNaN

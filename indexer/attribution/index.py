@@ -128,7 +128,7 @@ class AttributionIndex:
             min_hits=1,
             new=(old - skipped, new - skipped),
             min_new=MIN_NEW_TOKENS,
-            names=lambda: names_of(lexer.tokens_and_words(whole)[1][skipped:end]),
+            names=lambda: names_of(lexer.names(whole, skipped, end)),
         )
         return find(question, self._library, self._thresholds, cancelled)
 

@@ -42,7 +42,7 @@ class Thresholds:
     table_names: float = 0.08
     long_table_grams: int = 200  # and with hardly any
     renamed_warning: float = 0.85
-    renamed_matched: int = 55
+    renamed_matched: int = 50
     renamed_grams: int = 34
     renamed_evidence: int = 40  # abstract grams and half of the exact ones
     renamed_names: float = 0.3
@@ -51,7 +51,12 @@ class Thresholds:
     little_code: int = 12  # tokens
     exact_information: float = 0.6
     renamed_information: float = 0.75
+    information_grams: int = 15  # different ones, of either form
     common: float = 0.6  # share of tokens under common idiom from which a segment is common idiom
+    common_unless_long: float = (
+        0.8  # likewise, for a segment of this many grams and nothing changed
+    )
+    long_grams: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,19 @@ def judge(text: Tokens, segment: Segment, common: Common, limits: Thresholds) ->
     here = slice(segment.text_start, segment.text_end)
     exact, renamed = segment.exact_share, segment.renamed_share
     matched = max(segment.exact, segment.abstract)
-    if matched < limits.matched:
+    seen = max(segment.exact_grams, segment.abstract_grams)
+    if matched < limits.matched or seen < limits.information_grams:
         return None
+    part = text.part(segment.text_start, segment.text_end)
+    if np.array_equal(part.exact, part.abstract):
+        renamed = 0.0  # prose and data have no names to replace
     exactly = exact >= limits.exact_information and common.exact[here].mean() <= limits.common
-    abstractly = (
-        renamed >= limits.renamed_information and common.abstract[here].mean() <= limits.common
+    long = renamed >= limits.verbatim and segment.abstract_grams >= limits.long_grams
+    abstractly = renamed >= limits.renamed_information and common.abstract[here].mean() <= (
+        limits.common_unless_long if long else limits.common
     )
     if not (exactly or abstractly):
         return None
-    part = text.part(segment.text_start, segment.text_end)
     warns = (exactly and _warns_exactly(part, segment, limits)) or (
         abstractly and _warns_abstractly(part, segment, limits)
     )

@@ -182,15 +182,23 @@ class Lexer:
 
     def tokens(self, text: str) -> Tokens:
         """The tokens of a text. Any text has some: there is no such thing as a syntax error here."""
-        return self._scan(text)[0]
+        return self.scan(text)[0]
 
     def tokens_and_words(self, text: str) -> tuple[Tokens, list[str]]:
         """The tokens and, for each, what was written (with at most one trailing blank)."""
-        tokens, at, found = self._scan(text)
+        tokens, at, found = self.scan(text)
         found.append("")  # prose, which is at -1, is not among the words
         return tokens, [found[i] for i in at.tolist()]
 
-    def _scan(self, text: str) -> tuple[Tokens, Places, list[str]]:
+    def names(self, text: str, start: int, end: int) -> list[str]:
+        """The names, as written, among the tokens from `start` up to `end`."""
+        tokens, words = self.tokens_and_words(text)
+        kinds = tokens.kinds[start:end]
+        named = np.flatnonzero((kinds == NAME) | (kinds == ARGUMENT))
+        return [words[start + place] for place in named.tolist()]
+
+    def scan(self, text: str) -> tuple[Tokens, Places, list[str]]:
+        """The tokens, for each the number of what was written (-1 for prose), and all that was written."""
         rows = self._rows
         if len(rows) > self._max_rows:
             rows = self._rows = _Rows(self._family)

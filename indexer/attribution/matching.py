@@ -1,5 +1,6 @@
 """Finds the corpus passages a text matches: hits, chains, alignment, judgement, and the best of rivals."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -69,7 +70,7 @@ def find(
         if cancelled():
             break
         rivals = [each for each in found if _share_inside(chain, each.segment) >= 0.8]
-        stronger = sum(_inside(chain, each) for each in tried)
+        stronger = sum(_as_strong_there(each, chain) for each in tried)
         if rivals and chain.covered < _WEAK * max(each.covered for each in rivals):
             continue
         if len(rivals) >= _SETTLED:
@@ -90,10 +91,10 @@ def _share_inside(chain: Chain, segment: Segment) -> float:
     return inside / (chain.end - chain.start)
 
 
-def _inside(chain: Chain, other: Chain) -> bool:
-    return min(chain.end, other.end) - max(chain.start, other.start) >= 0.8 * (
-        chain.end - chain.start
-    )
+def _as_strong_there(other: Chain, chain: Chain) -> bool:
+    """Whether another chain has nearly as many hits where this one has its own."""
+    hits = bisect_left(other.positions, chain.end) - bisect_left(other.positions, chain.start)
+    return hits >= 0.8 * len(chain.positions)
 
 
 class Part(NamedTuple):

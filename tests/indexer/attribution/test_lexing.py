@@ -124,3 +124,13 @@ def test_threads_share_a_lexer() -> None:
 
     for text, answer in zip(texts, answers, strict=True):
         assert np.array_equal(answer.exact, lexed(text).exact)
+
+
+def test_names_are_told_from_keywords_strings_and_prose() -> None:
+    text = (
+        '"""doc"""\ndef area(width, *, unit="m"):\n    return Size(width=width, unit=unit)  # why\n'
+    )
+
+    assert [name.strip() for name in lexer_of("python").names(text, 0, 99)] == [
+        "area", "width", "unit", "Size", "width", "width", "unit", "unit",
+    ]  # fmt: skip
