@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from engine.api import CancelToken
+from engine.healing import Spellings
 from engine.model import KeyValues, Model
 from engine.prefix_cache import PrefixCache, blocks
 from engine.sampling import greedy
@@ -21,14 +22,15 @@ class Request:
     max_new_tokens: int
     stop: Callable[[str], str | None]  # of all text so far: why to stop here, or None
     deadline: float | None = None  # on the clock, in seconds
-    not_first: frozenset[int] = frozenset()  # tokens that must not come first
+    owed: str = ""  # taken back from the prompt: must be said first, and is not shown
+    banned: tuple[str, ...] = ()  # texts that must not come behind that
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What came out. `stop_reason` is end, length, time, cancelled, or what `stop` said."""
 
-    text: str
+    text: str  # without what was owed
     tokens: list[int]
     stop_reason: str
     cached_tokens: int
@@ -42,6 +44,7 @@ class Decoder:
 
     model: Model
     tokenizer: Tokenizer
+    spellings: Spellings
     memory: KeyValues
     ledger: PrefixCache
 
@@ -57,9 +60,10 @@ def decode(
     started = clock()
     prompt = request.prompt
     deadline = float("inf") if request.deadline is None else request.deadline
-    budget = min(request.max_new_tokens, memory.capacity - len(prompt))
+    room = memory.capacity - len(prompt)
     stream = TextStream(decoder.tokenizer)
     tokens: list[int] = []
+    shown = 0  # tokens that are not, or not only, what was owed
     reason: str | None = None
 
     # 1. Reuse what the last prompt began with.
@@ -76,26 +80,46 @@ def decode(
 
     # 3. Step, until something says stop.
     while reason is None:
-        if len(tokens) >= budget:
+        if shown >= request.max_new_tokens or len(tokens) >= room:
             reason = "length"
             break
-        logits = model.logits(hidden[-1:])[0]  # [vocabulary]
-        token = greedy(logits, () if tokens else request.not_first)
+        owed = "" if shown else request.owed[len(stream.text) :]
+        token = _next(decoder, hidden, request, owed, first=not shown)
         if token in decoder.tokenizer.special_ids:
             reason = "end"
             break
         tokens.append(token)
-        reason = request.stop(stream.push(token)) or _interrupted(cancel, clock, deadline)
-        if reason is None and len(tokens) < budget:
+        text = stream.push(token)
+        if not owed or len(text) > len(request.owed):
+            shown += 1
+            reason = request.stop(text[len(request.owed) :])
+        reason = reason or _interrupted(cancel, clock, deadline)
+        if reason is None and shown < request.max_new_tokens and len(tokens) < room:
             hidden = model.feed([token], len(prompt) + len(tokens) - 1, memory)
 
     return Decoded(
-        text=stream.text,
+        text=stream.text[len(request.owed) :],
         tokens=tokens,
         stop_reason=reason,
         cached_tokens=cached,
         prefill_ms=(prefilled - started) * 1000,
         decode_ms=(clock() - prefilled) * 1000,
+    )
+
+
+def _next(
+    decoder: Decoder, hidden: torch.Tensor, request: Request, owed: str, *, first: bool
+) -> int:
+    """The best token; the first to be shown spells what is still owed and begins nothing banned."""
+    logits = decoder.model.logits(hidden[-1:])[0]  # [vocabulary]
+    if not first:
+        return greedy(logits)
+    # Who asks at a gap wants something there: the end is no first token.
+    return greedy(
+        logits,
+        allowed=decoder.spellings.continuing(owed) if owed else (),
+        forbidden=decoder.tokenizer.special_ids
+        | decoder.spellings.leading_into(owed, request.banned),
     )
 
 

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from dataclasses import replace
 
 from engine.api import (
     CancelToken,
@@ -17,10 +18,10 @@ from engine.cores import physical_cores, threads_for
 from engine.decoding import Decoded, Decoder, Request, decode
 from engine.fim import FimLayout, render, sentinel_ids
 from engine.gates import closed_gate
+from engine.healing import Spellings, taken_back
 from engine.layouts import layout_of
 from engine.model import Model
 from engine.prefix_cache import BLOCK, PrefixCache
-from engine.sampling import beginnings
 from engine.surroundings import Surroundings, surroundings_of
 from engine.tokenizer import Tokenizer, load_tokenizer
 from engine.trimming import stop_rule, trim
@@ -60,7 +61,8 @@ class LocalCompleter:
         self._prompt_tokens = min(_PROMPT_TOKENS, checkpoint.shape.positions * 3 // 4)
         capacity = min(self._prompt_tokens + _NEW_TOKENS, checkpoint.shape.positions)
         memory = model.new_cache(capacity + BLOCK)
-        self._decoder = Decoder(model, self._tokenizer, memory, PrefixCache())
+        spellings = Spellings(self._tokenizer.pieces())
+        self._decoder = Decoder(model, self._tokenizer, spellings, memory, PrefixCache())
         self._turn = threading.Lock()
 
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
@@ -73,9 +75,9 @@ class LocalCompleter:
     def _complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
         started = time.perf_counter()
         around = surroundings_of(gap, options)
-        prompt = self.prompt(gap)
+        request = self._request(gap, around, options, started)
         tokenized = time.perf_counter()
-        decoded = decode(self._decoder, self._request(prompt, around, options, started), cancel)
+        decoded = decode(self._decoder, request, cancel)
         text, replace_after, reason = "", 0, decoded.stop_reason
         if reason != "cancelled":
             draft = trim(
@@ -91,13 +93,38 @@ class LocalCompleter:
             stop_reason=reason,
             replace_after=replace_after,
             timings_ms=_timings(started, tokenized, decoded),
-            prompt_tokens=len(prompt),
+            prompt_tokens=len(request.prompt),
             cached_tokens=decoded.cached_tokens,
             new_tokens=len(decoded.tokens),
         )
 
-    def prompt(self, gap: Gap) -> list[int]:
-        """The tokens that the model is given for a gap."""
+    def request(self, gap: Gap, options: CompletionOptions) -> Request:
+        """What the model is asked for a gap: for measuring, and comparing engines."""
+        gap = crop(gap)
+        return self._request(gap, surroundings_of(gap, options), options, time.perf_counter())
+
+    def raw(self, request: Request) -> Decoded:
+        """What the model writes before the rules trim it."""
+        with self._turn:
+            return decode(self._decoder, request, CancelToken())
+
+    def _request(
+        self, gap: Gap, around: Surroundings, options: CompletionOptions, started: float
+    ) -> Request:
+        owed = taken_back(around.line_before, self._tokenizer.split, self._decoder.spellings)
+        limit, limit_ms = options.max_new_tokens, options.time_limit_ms
+        if limit is None:
+            limit = _LINES_TOKENS if around.multiline else _LINE_TOKENS
+        return Request(
+            prompt=self._prompt(replace(gap, prefix=gap.prefix[: len(gap.prefix) - len(owed)])),
+            max_new_tokens=max(0, limit),
+            stop=stop_rule(around),
+            deadline=None if limit_ms is None else started + limit_ms / 1000,
+            owed=owed,
+            banned=tuple(text.replace("\r\n", "\n") for text in options.banned),
+        )
+
+    def _prompt(self, gap: Gap) -> list[int]:
         window = window_of(gap, self._tokenizer, max(1, self._prompt_tokens - _OVERHEAD))
         return self._tokenizer.opening + render(
             self._layout,
@@ -106,31 +133,6 @@ class LocalCompleter:
             suffix=window.suffix,
             path=window.path,
             ids=self._ids,
-        )
-
-    def raw(self, gap: Gap, options: CompletionOptions) -> Decoded:
-        """What the model writes before the rules trim it: for measuring, and comparing engines."""
-        with self._turn:
-            cropped = crop(gap)
-            around = surroundings_of(cropped, options)
-            request = self._request(self.prompt(cropped), around, options, time.perf_counter())
-            return decode(self._decoder, request, CancelToken())
-
-    def _request(
-        self, prompt: list[int], around: Surroundings, options: CompletionOptions, started: float
-    ) -> Request:
-        limit = _LINES_TOKENS if around.multiline else _LINE_TOKENS
-        banned = [text.replace("\r\n", "\n") for text in options.banned]
-        return Request(
-            prompt=prompt,
-            max_new_tokens=max(
-                0, limit if options.max_new_tokens is None else options.max_new_tokens
-            ),
-            stop=stop_rule(around),
-            deadline=None
-            if options.time_limit_ms is None
-            else started + options.time_limit_ms / 1000,
-            not_first=beginnings(self._tokenizer.pieces(), banned) if banned else frozenset(),
         )
 
     def describe(self) -> ModelInfo:

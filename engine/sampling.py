@@ -5,22 +5,20 @@ from collections.abc import Collection, Sequence
 import torch
 
 
-def greedy(logits: torch.Tensor, forbidden: Collection[int] = ()) -> int:
-    """The best-scored token of [vocabulary] that is not forbidden; the least id among equals."""
-    if forbidden:
-        logits = logits.clone()
-        logits[list(forbidden)] = -torch.inf
-    return int(logits.argmax())
+def greedy(
+    logits: torch.Tensor, allowed: Sequence[int] = (), forbidden: Collection[int] = ()
+) -> int:
+    """The best-scored token of [vocabulary]; the least id among equals.
 
-
-def beginnings(pieces: Sequence[str], texts: Collection[str]) -> frozenset[int]:
-    """Tokens that a text could begin with, however it is split: forbid them and it cannot come.
-
-    `pieces` is the text of every token. Empty pieces (special tokens) begin nothing.
+    Where `allowed` is given only those count, and none that is forbidden ever does. With nothing
+    left to choose from the result is a forbidden token.
     """
-    return frozenset(
-        token
-        for token, piece in enumerate(pieces)
-        for text in texts
-        if piece and text and (text.startswith(piece) or piece.startswith(text))
-    )
+    if not (allowed or forbidden):
+        return int(logits.argmax())
+    scores = torch.full_like(logits, -torch.inf) if allowed else logits.clone()
+    if allowed:
+        chosen = list(allowed)
+        scores[chosen] = logits[chosen]
+    if forbidden:
+        scores[list(forbidden)] = -torch.inf
+    return int(scores.argmax())

@@ -22,7 +22,6 @@ class Tokenizer:
         self.special_texts = tuple(added[each].content for each in sorted(self.special_ids))
         # What the model expects in front of every text, such as a begin token; none for ours.
         self.opening: list[int] = vocabulary.encode("", add_special_tokens=True).ids[:1]
-        self._pieces: list[str] | None = None
 
     @property
     def size(self) -> int:
@@ -50,9 +49,16 @@ class Tokenizer:
 
     def pieces(self) -> list[str]:
         """The text of every token by itself; halves of characters show as U+FFFD."""
-        if self._pieces is None:
-            self._pieces = [self.decode([each]) for each in range(self.size)]
-        return self._pieces
+        ids = [[each] for each in range(self.size)]
+        pieces: list[str] = self._vocabulary.decode_batch(ids, skip_special_tokens=True)
+        return pieces
+
+    def split(self, text: str) -> list[str]:
+        """The stretches of a text that tokens never cross, such as words with their blank."""
+        if self._vocabulary.pre_tokenizer is None:
+            return [text]
+        pieces = self._vocabulary.pre_tokenizer.pre_tokenize_str(clean(text))
+        return [clean(text)[start:end] for _, (start, end) in pieces]
 
 
 class TextStream:

@@ -1,8 +1,8 @@
 """From what the model wrote to what fits the gap: pure rules, applied in a fixed order.
 
 Each rule takes a draft and gives a shorter one, or drops it and says why. Drafts have one
-character per line end; the document's own line ends come back at the very end. There is no rule
-that takes healed tokens away: the model is trained on cuts inside words, so none are healed.
+character per line end; the document's own line ends come back at the very end. The fourth rule,
+that a word taken back is not shown twice, is kept while decoding: see engine.healing.
 """
 
 import re

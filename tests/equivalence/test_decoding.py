@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,16 +185,19 @@ def test_greedy_text_is_that_of_generate(tmp_path: Path) -> None:
     seen: list[str] = []
     for start in (100, 700, 1300):
         gap = Gap(SOURCE[:start], SOURCE[start:], "a.py", "python")
-        prompt = completer.prompt(gap)  # type: ignore[attr-defined]
+        request = completer.request(gap, CompletionOptions(max_new_tokens=8))  # type: ignore[attr-defined]
+        request = replace(request, owed="")
+        prompt = request.prompt
         produced = theirs.generate(
             torch.tensor([prompt]),
             attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
             max_new_tokens=8,
             do_sample=False,
             eos_token_id=list(range(16)),
+            begin_suppress_tokens=list(range(16)),
             pad_token_id=4,
         )[0, len(prompt) :].tolist()
-        raw = completer.raw(gap, CompletionOptions(max_new_tokens=8))  # type: ignore[attr-defined]
+        raw = completer.raw(request)  # type: ignore[attr-defined]
         seen.append(raw.text)
         assert raw.tokens == [token for token in produced if token >= 16][: len(raw.tokens)]
         assert raw.tokens

@@ -47,7 +47,7 @@ def test_any_text_is_answered(
 
         completion.text.encode()  # no halves of characters come out
         assert 0 <= completion.replace_after <= len(suffix.split("\n")[0])
-        assert completion.new_tokens <= 5
+        assert completion.new_tokens <= 5 + 24  # and what was taken back, said again
         assert completion.text or completion.stop_reason != ""
 
 

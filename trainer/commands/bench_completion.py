@@ -151,7 +151,7 @@ def _ours(measured: _Engine, completer: Completer, tokens_of: "LocalCompleter | 
         for place, gap in enumerate(session.gaps):
             measured.add(place, timed(completer, gap))
             if tokens_of is not None:
-                measured.tokens.append(tokens_of.raw(gap, OPTIONS).tokens)
+                measured.tokens.append(tokens_of.raw(tokens_of.request(gap, OPTIONS)).tokens)
 
     return run
 
@@ -159,18 +159,11 @@ def _ours(measured: _Engine, completer: Completer, tokens_of: "LocalCompleter | 
 def _theirs(measured: _Engine, generator: "Generator", ours: "LocalCompleter") -> Any:
     def run(session: Session) -> None:
         for place, gap in enumerate(session.gaps):
-            sample, tokens = generator.run(ours.prompt(gap), _stop(gap), limit=_LIMIT)
+            sample, tokens = generator.run(ours.request(gap, OPTIONS))
             measured.add(place, sample)
             measured.tokens.append(tokens)
 
     return run
-
-
-def _stop(gap: Gap) -> Any:
-    from engine.surroundings import surroundings_of
-    from engine.trimming import stop_rule
-
-    return stop_rule(surroundings_of(gap, OPTIONS))
 
 
 def _peers(folder: Path, ours: "LocalCompleter", gap: Gap) -> tuple[dict[str, "Generator"], int]:
@@ -181,7 +174,7 @@ def _peers(folder: Path, ours: "LocalCompleter", gap: Gap) -> tuple[dict[str, "G
 
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     probe = Generator(folder, tokenizer, dtype="float32", keep_cache=False, threads=1)
-    threads = best_threads(probe, ours.prompt(gap), _stop(gap))
+    threads = best_threads(probe, ours.request(gap, OPTIONS))
     peers = {}
     for dtype in _PRECISIONS:
         for keep in (False, True):

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.cores import physical_cores
+from engine.decoding import Request
+from engine.healing import Spellings
 from engine.tokenizer import TextStream, Tokenizer
 from trainer.evaluation.latency import Sample
 
@@ -29,15 +32,18 @@ class Generator:
             folder, local_files_only=True, dtype=getattr(torch, dtype)
         )
         self._tokenizer = tokenizer
+        self._spellings = Spellings(tokenizer.pieces())
         self._keep_cache = keep_cache
         self.threads = threads
         self._cache: Any = None
         self._cached: list[int] = []
 
-    def run(self, prompt: list[int], stop: Any, *, limit: int) -> tuple[Sample, list[int]]:
+    def run(self, request: Request) -> tuple[Sample, list[int]]:
         """Time one continuation; also its tokens, without special ones."""
-        from transformers import StoppingCriteriaList
+        from transformers import LogitsProcessorList, StoppingCriteriaList
 
+        prompt = request.prompt
+        rules = _Rules(self._tokenizer, self._spellings, request)
         ends = sorted(self._tokenizer.special_ids)
         with _threads(self.threads):
             started = time.perf_counter()
@@ -46,11 +52,12 @@ class Generator:
                 input_ids=torch.tensor([prompt]),
                 attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
                 past_key_values=self._cache,
-                max_new_tokens=limit,
+                max_new_tokens=request.max_new_tokens + len(request.owed),
                 do_sample=False,
                 eos_token_id=ends,
                 pad_token_id=ends[0],
-                stopping_criteria=StoppingCriteriaList([_Rule(self._tokenizer, stop, len(prompt))]),
+                logits_processor=LogitsProcessorList([rules.choose]),
+                stopping_criteria=StoppingCriteriaList([rules.stop]),
                 return_dict_in_generate=True,
             )
             took = (time.perf_counter() - started) * 1000
@@ -80,29 +87,52 @@ class Generator:
         return common
 
 
-class _Rule:
-    """Our stop rule, asked after every token as generate() wants it asked."""
+class _Rules:
+    """What the engine allows and when it stops, as generate() wants to be told it."""
 
-    def __init__(self, tokenizer: Tokenizer, stop: Any, prompt_length: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, spellings: Spellings, request: Request) -> None:
         self._stream = TextStream(tokenizer)
-        self._stop = stop
-        self._seen = prompt_length
+        self._spellings = spellings
+        self._special = list(tokenizer.special_ids)
+        self._request = request
+        self._seen = len(request.prompt)
+        self._shown = 0
 
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **rest: Any) -> torch.Tensor:
+    def choose(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Spell what is owed first, and do not end at once."""
+        if self._shown:
+            return scores
+        chosen = scores.clone()
+        chosen[:, self._special] = -torch.inf
+        if owed := self._owed():
+            allowed = self._spellings.continuing(owed)
+            chosen = torch.full_like(scores, -torch.inf)
+            chosen[:, allowed] = scores[:, allowed]
+        return chosen
+
+    def _owed(self) -> str:
+        return "" if self._shown else self._request.owed[len(self._stream.text) :]
+
+    def stop(self, input_ids: torch.Tensor, scores: Any, **rest: Any) -> torch.Tensor:
+        """Whether the text so far is enough."""
         done = False
         for token in input_ids[0, self._seen :].tolist():
-            done = self._stop(self._stream.push(token)) is not None
+            owed, text = self._owed(), self._stream.push(token)
+            if not owed or len(text) > len(self._request.owed):
+                self._shown += 1
+                done = self._request.stop(text[len(self._request.owed) :]) is not None
         self._seen = input_ids.shape[1]
-        return torch.tensor([done])
+        return torch.tensor([done or self._shown >= self._request.max_new_tokens])
 
 
-def best_threads(generator: Generator, prompt: list[int], stop: Any) -> int:
+def best_threads(generator: Generator, request: Request) -> int:
     """One thread or one per core, whichever serves generate() better here and now."""
+    few = replace(request, max_new_tokens=4)
     times = {}
     for threads in sorted({1, physical_cores()}):
         generator.threads = threads
-        generator.run(prompt, stop, limit=4)
-        times[threads] = min(generator.run(prompt, stop, limit=4)[0].milliseconds for _ in range(3))
+        generator.run(few)
+        times[threads] = min(generator.run(few)[0].milliseconds for _ in range(3))
     return min(times, key=lambda threads: times[threads])
 
 
