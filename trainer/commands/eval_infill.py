@@ -54,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
         default="spm,engine",
         help="which ways, of spm, psm (plain transformers) and engine (as served; default spm,engine)",
     )
+    parser.add_argument(
+        "--language", help="only this one (default: python, javascript, typescript)"
+    )
+    parser.add_argument("--kind", choices=("line", "block"), help="only these (default: both)")
     parser.add_argument("--context", type=int, default=1024, help="prompt tokens (default 1024)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="result and every case's text")
     return parser
@@ -73,8 +77,11 @@ def _cases(options: argparse.Namespace) -> tuple[list[list[Case]], str]:
         gaps.draw(documents, kind=kind, language=language, count=options.cases)
         for language in gaps.languages_of(documents)
         for kind in ("line", "block")
+        if options.language in (None, language) and options.kind in (None, kind)
     ]
     source = f"Held-out packages {manifest.corpus_hash[:12]}: {gaps.PROTOCOL}"
+    if not any(groups):
+        raise ValueError(f"no such gaps in {held_out}: leave out --language or --kind")
     return [group for group in groups if group], source
 
 
