@@ -50,6 +50,16 @@ class Catalogue:
         self._table = np.load(folder / "files.npy", mmap_mode="r")
         self.first_lines: npt.NDArray[np.uint32] = np.ascontiguousarray(self._table["first_line"])
 
+    @cached_property
+    def families(self) -> npt.NDArray[np.intp]:
+        """For each file, the number of its package's family."""
+        numbers: dict[str, int] = {}
+        of_package = [
+            numbers.setdefault(family_of_package(each.name), len(numbers)) for each in self.packages
+        ]
+        families: npt.NDArray[np.intp] = np.array(of_package, np.intp)[self._table["package"]]
+        return families
+
     def __len__(self) -> int:
         return len(self._table)
 

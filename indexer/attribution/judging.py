@@ -32,16 +32,16 @@ class Thresholds:
     matched: int = 50  # written tokens, for anything at all
     verbatim: float = 0.9
     renamed: float = 0.8
-    exact_warning: float = 0.7
+    exact_warning: float = 0.72
     exact_grams: int = 24
-    exact_plain: float = 0.8  # in prose and data, where lines of links and fields look alike
-    exact_patchy: float = 0.75  # below it the evidence is patchy and more of it is asked for
+    exact_plain: float = 0.85  # in prose and data, where lines of links and fields look alike
+    exact_patchy: float = 0.8  # below it the evidence is patchy and more of it is asked for
     patchy_grams: int = 40
     exact_names: float = 0.15
     table_grams: int = 100  # from which a text with few names is no mere table of literals
     table_names: float = 0.08
     long_table_grams: int = 200  # and with hardly any
-    renamed_warning: float = 0.85
+    renamed_warning: float = 0.88
     renamed_matched: int = 50
     renamed_grams: int = 34
     renamed_evidence: int = 40  # abstract grams and half of the exact ones
@@ -69,7 +69,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """Which tokens of a text lie under fingerprints that many unrelated packages have: bool[tokens]."""
+    """Which tokens of a text lie under fingerprints that unrelated packages share: bool[tokens]."""
 
     exact: npt.NDArray[np.bool_]
     abstract: npt.NDArray[np.bool_]

@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.attribution import postings
 from indexer.attribution.candidates import Chunks
@@ -12,6 +13,7 @@ from indexer.attribution.excerpts import excerpt, unify_line_ends
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS
 from indexer.attribution.lexing import Ids, Places, Tokens, lexer_of
+from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Hits
 from indexer.attribution.text_store import TextStore
 
@@ -39,8 +41,21 @@ class Library:
                 asked = _first_few(grams.hashes)
                 at, lines = self._tables[form].find(grams.hashes[asked])
                 kind = np.full(len(at), form.abstract)
-                found.append((grams.starts[asked[at]], grams.ends[asked[at]], lines, kind))
+                families = self._families(at, lines)
+                found.append(
+                    (grams.starts[asked[at]], grams.ends[asked[at]], lines, kind, families)
+                )
         return Hits(*(np.concatenate(each) for each in zip(*found, strict=True)))
+
+    def _families(self, grams: Places, lines: npt.NDArray[np.uint32]) -> Places:
+        """For each occurrence, in how many families of packages its gram was found."""
+        files = self.catalogue.files_of_lines(np.where(lines == STOP, 0, lines))
+        families = self.catalogue.families[files]
+        order = np.lexsort((families, grams))
+        new = np.ones(len(order), bool)
+        new[1:] = (np.diff(grams[order]) != 0) | (np.diff(families[order]) != 0)
+        counts = np.bincount(grams[order], weights=new, minlength=1)
+        return counts[grams].astype(np.intp)
 
     def file_of_line(self, line: int) -> File:
         """The file a corpus line is in."""

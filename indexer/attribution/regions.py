@@ -14,6 +14,7 @@ _REACH_TOKENS = 160  # hits further apart start a new chain
 _REACH_LINES = (
     40  # source lines that may lie between two hits beyond three for each line asked about
 )
+_IDIOM_FAMILIES = 4  # unrelated packages with the same abstract gram
 _BACK_LINES = 3  # a hit may point this far back: grams of both forms interleave
 
 
@@ -25,6 +26,9 @@ class Hits:
     ends: npt.NDArray[np.intp]
     lines: npt.NDArray[np.uint32]  # corpus line, or STOP
     abstract: npt.NDArray[np.bool_]  # whether the gram is of the semi-abstract form
+    families: npt.NDArray[
+        np.intp
+    ]  # how many unrelated packages have the gram, as far as places are kept
 
 
 @dataclass(slots=True)
@@ -61,12 +65,13 @@ class Chain:
 
 
 def common(hits: Hits, tokens: int) -> Common:
-    """What of a text lies under fingerprints of common idiom."""
+    """What of a text lies under fingerprints of common idiom.
+
+    A shape of code is idiom in fewer packages than the code itself: names are what makes it somebody's.
+    """
     stopped = hits.lines == STOP
-    return Common(
-        _covered(hits, stopped & ~hits.abstract, tokens),
-        _covered(hits, stopped & hits.abstract, tokens),
-    )
+    shapes = hits.abstract & (stopped | (hits.families >= _IDIOM_FAMILIES))
+    return Common(_covered(hits, stopped & ~hits.abstract, tokens), _covered(hits, shapes, tokens))
 
 
 def _covered(hits: Hits, which: npt.NDArray[np.bool_], tokens: int) -> npt.NDArray[np.bool_]:
