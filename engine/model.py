@@ -17,6 +17,10 @@ from engine.api import ModelUnavailable
 from engine.linears import Kernel, Linear, choose_kernel, make_linear
 from engine.shape import Shape
 
+# The libraries below make a kernel for every number of rows and keys that they meet, and keep it:
+# half a megabyte and half a millisecond each. So there are few such numbers.
+_ROWS, _KEYS = 16, 64
+
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
@@ -31,9 +35,8 @@ class KeyValues:
 
     def __init__(self, shape: Shape, capacity: int, dtype: torch.dtype) -> None:
         self.capacity = capacity
-        self.data = torch.zeros(
-            shape.layers, 2, shape.kv_heads, capacity, shape.head_dim, dtype=dtype
-        )
+        held = _rounded(capacity + _ROWS, _KEYS)
+        self.data = torch.zeros(shape.layers, 2, shape.kv_heads, held, shape.head_dim, dtype=dtype)
 
 
 class Model:
@@ -67,58 +70,61 @@ class Model:
         Returns the hidden states, [tokens, hidden]; what the cache holds before `position` is
         read, what it holds behind is overwritten.
         """
-        n, end = len(tokens), position + len(tokens)
-        if end > cache.capacity:
-            raise ValueError(f"{end} tokens do not fit a cache of {cache.capacity}")
-        turns = self._turns_to(end)[position:]
-        mask = self._mask(n, end) if n > 1 else None
-        hidden = F.embedding(torch.tensor(tokens, dtype=torch.long), self._embedding)
+        n = len(tokens)
+        if position + n > cache.capacity:
+            raise ValueError(f"{position + n} tokens do not fit a cache of {cache.capacity}")
+        rows, keys, mask = n, position + n, None
+        if n > 1:
+            rows, keys = _rounded(n, _ROWS), _rounded(position + _rounded(n, _ROWS), _KEYS)
+            mask = self._mask(rows, position, keys)
+        ids = torch.tensor([*tokens, *[tokens[-1]] * (rows - n)], dtype=torch.long)
+        hidden = F.embedding(ids, self._embedding)
+        here = slice(position, position + rows)
+        turns = self._turns_to(here.stop)[here]
         size = (self.shape.hidden,)
         for number, layer in enumerate(self._layers):
-            stored = cache.data[number, :, :, :end]  # [2, kv_heads, end, head_dim]
+            stored = cache.data[number, :, :, :keys]  # [2, kv_heads, keys, head_dim]
             qkv = layer.qkv(F.rms_norm(hidden, size, None, self.shape.norm_eps))
-            hidden = hidden + layer.out(self._attend(qkv, stored, turns, mask))
+            queries = self._store(qkv, stored[:, :, here], turns)
+            hidden = hidden + layer.out(self._attend(queries, stored, mask))
             both = layer.gate_up(F.rms_norm(hidden, size, None, self.shape.norm_eps))
             gate, up = both.chunk(2, dim=-1)
             hidden = hidden + layer.down(F.silu(gate) * up)
-        return hidden
+        return hidden[:n]
 
     @torch.inference_mode()
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Scores of what comes next, [rows, vocabulary], from hidden states, [rows, hidden]."""
         return self._head(F.rms_norm(hidden, (self.shape.hidden,), None, self.shape.norm_eps))
 
-    def _attend(
-        self,
-        qkv: torch.Tensor,
-        stored: torch.Tensor,
-        turns: torch.Tensor,
-        mask: torch.Tensor | None,
-    ) -> torch.Tensor:
-        """Attention of n queries over all keys up to each; the queries of a group are rows."""
+    def _store(self, qkv: torch.Tensor, here: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+        """Keep the new keys and values; returns the queries, [kv_heads, rows * group, head_dim]."""
         shape = self.shape
         n, dim, kv = qkv.shape[0], shape.head_dim, shape.kv_heads
         rotated = (shape.heads + kv) * dim
         pairs = qkv[:, :rotated].float().view(n, shape.heads + kv, dim // 2, 2)
         turned = torch.view_as_real(torch.view_as_complex(pairs) * turns).flatten(2)
-        stored[0, :, -n:] = turned[:, shape.heads :].transpose(0, 1)
-        stored[1, :, -n:] = qkv[:, rotated:].view(n, kv, dim).transpose(0, 1)
-        # [kv_heads, n * group, head_dim]: with one key/value head a view, no copy
-        queries = (
-            turned[:, : shape.heads]
-            .to(qkv.dtype)
-            .view(n, kv, shape.heads // kv, dim)
-            .transpose(0, 1)
-            .reshape(kv, -1, dim)
-        )
-        seen = F.scaled_dot_product_attention(
-            queries[None], stored[0][None], stored[1][None], attn_mask=mask, scale=1.0
-        )
-        return seen.view(kv, n, -1).transpose(0, 1).reshape(n, shape.heads * dim)
+        here[0] = turned[:, shape.heads :].transpose(0, 1)
+        here[1] = qkv[:, rotated:].view(n, kv, dim).transpose(0, 1)
+        # With one key/value head this is a view, no copy.
+        queries = turned[:, : shape.heads].to(qkv.dtype).view(n, kv, shape.heads // kv, dim)
+        return queries.transpose(0, 1).reshape(kv, -1, dim)
 
-    def _mask(self, n: int, end: int) -> torch.Tensor:
-        """Minus infinity where a query would see a later key: [n * group, end]."""
-        mask = torch.full((n, end), -math.inf).triu_(end - n + 1)
+    def _attend(
+        self, queries: torch.Tensor, stored: torch.Tensor, mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Each query looks at the keys that the mask leaves it; the queries of a group are rows."""
+        keys, values = stored[0][None], stored[1][None]
+        seen = F.scaled_dot_product_attention(
+            queries[None], keys, values, attn_mask=mask, scale=1.0
+        )
+        kv, wide = self.shape.kv_heads, self.shape.heads * self.shape.head_dim
+        n = queries.shape[1] * kv // self.shape.heads
+        return seen.view(kv, n, -1).transpose(0, 1).reshape(n, wide)
+
+    def _mask(self, rows: int, position: int, keys: int) -> torch.Tensor:
+        """Minus infinity where a query would see a later key: [rows * group, keys]."""
+        mask = torch.full((rows, keys), -math.inf).triu_(position + 1)
         group = self.shape.heads // self.shape.kv_heads
         return mask.repeat_interleave(group, dim=0).to(self.kernel.dtype)
 
@@ -127,6 +133,10 @@ class Model:
         if len(self._turns) < end:
             self._turns = _turns(self.shape, max(1024, 2 * end))
         return self._turns[:end]
+
+
+def _rounded(count: int, step: int) -> int:
+    return -(-count // step) * step
 
 
 def _turns(shape: Shape, positions: int) -> torch.Tensor:
