@@ -3,11 +3,11 @@
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -272,21 +272,31 @@ def _digested(
     batches: Iterable[list[Document]], jobs: int
 ) -> Iterator[tuple[list[Document], Batch]]:
     """Each batch with its digest, in order, from `jobs` processes (none for one job)."""
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) if jobs > 1 else None
-    waiting: deque[tuple[list[Document], Future[Batch]]] = deque()
-    with pool or nullcontext():
+    if jobs < 2:
         for batch in batches:
-            texts = [(each.text, each.language) for each in batch]
-            if pool is None:
-                yield batch, digest_batch(texts)
-                continue
-            waiting.append((batch, pool.submit(digest_batch, texts)))
+            yield batch, digest_batch(_texts(batch))
+        return
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _leave_interrupts_to_the_parent)
+    waiting: deque[tuple[list[Document], Future[Batch]]] = deque()
+    try:
+        for batch in batches:
+            waiting.append((batch, pool.submit(digest_batch, _texts(batch))))
             # Two batches a worker keep it busy; more would only fill memory.
             if len(waiting) > 2 * jobs:
                 first, digest = waiting.popleft()
                 yield first, digest.result()
         for first, digest in waiting:
             yield first, digest.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _texts(batch: list[Document]) -> list[tuple[str, str]]:
+    return [(each.text, each.language) for each in batch]
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _remove_remains(parent: Path) -> None:

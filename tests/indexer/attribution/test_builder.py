@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,7 @@ from indexer.attribution.builder import build_index
 from indexer.attribution.index import AttributionIndex
 from indexer.attribution.schema import IndexUnavailable
 from indexer.shards import CorpusUnavailable
-from tests.indexer.attribution.conftest import DOCUMENTS, LEDGER, write_corpus
+from tests.indexer.attribution.conftest import DOCUMENTS, LEDGER, document, write_corpus
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,3 +141,29 @@ def test_the_record_that_is_no_json_is_refused(home: Path) -> None:
 
     with pytest.raises(IndexUnavailable, match="cannot be read"):
         AttributionIndex.open(home / "index")
+
+
+def test_an_interrupted_build_ends_quietly_and_leaves_the_old_index(home: Path) -> None:
+    texts = "\n".join(
+        f"def function_{n}(value):\n    return value.part_{n} + {n}" for n in range(20000)
+    )
+    write_corpus(home, [document(f"number = {n}\n" + texts, f"{n}.py", "large") for n in range(40)])
+    script = "import sys; from indexer.commands.index import main; sys.exit(main(['build', '--jobs', '2']))"
+    child = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "FOOTNOTE_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not remains(home) and child.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.killpg(child.pid, signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+
+    assert child.returncode != 0
+    assert errors.count("Traceback") <= 1, "the workers say nothing"
+    assert remains(home) == []
+    assert AttributionIndex.open(home / "index").check_document(LEDGER, language="python")
