@@ -141,6 +141,11 @@ PROSE_WORDS = Family(
 
 FAMILIES = (PYTHON, SCRIPT, BRACES, HASHED, PLAIN)
 
+# Files of facts and settings: that two of them agree is worth knowing, but says little.
+DATA_LANGUAGES = frozenset(
+    {"csv", "ini", "json", "json5", "jsonc", "jsonl", "properties", "toml", "xml", "yaml"}
+)
+
 _LANGUAGES: dict[str, Family] = {
     **dict.fromkeys(("python", "cython", "starlark"), PYTHON),
     **dict.fromkeys(

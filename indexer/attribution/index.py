@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,8 @@ from indexer.attribution import schema
 from indexer.attribution.candidates import names_of
 from indexer.attribution.catalogue import File, Package
 from indexer.attribution.excerpts import tail, unify_line_ends
-from indexer.attribution.families import PLAIN, PYTHON, SCRIPT, Family, family_of
-from indexer.attribution.judging import Thresholds
+from indexer.attribution.families import DATA_LANGUAGES, PLAIN, PYTHON, SCRIPT, Family, family_of
+from indexer.attribution.judging import INFORMATION, Thresholds
 from indexer.attribution.lexing import Tokens, lexer_of_family
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
@@ -92,9 +92,13 @@ class AttributionIndex:
 
         Without a language the path tells it, and without both the text is read in the way that finds most.
         """
-        tokens, family = self._read(text, language or language_of(path) or "")
+        language = language or language_of(path) or ""
+        tokens, family = self._read(text, language)
         question = Question(tokens, family.abstract)
-        return find(question, self._library, self._thresholds, cancelled)
+        matches = find(question, self._library, self._thresholds, cancelled)
+        if language in DATA_LANGUAGES:
+            return [replace(match, tier=INFORMATION) for match in matches]
+        return matches
 
     def check_completion(
         self,

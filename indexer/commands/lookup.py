@@ -39,7 +39,8 @@ def _answer(index: AttributionIndex, name: str) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "name": name,
         "packages": [_package(each) for each in found.packages],
-        "files": [_file(each) for each in found.files],
+        # A package's name is often a folder elsewhere; that is not what was asked.
+        "files": [] if found.packages else [_file(each) for each in found.files],
         "identical": [],
         "matches": [],
     }

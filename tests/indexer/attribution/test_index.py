@@ -193,3 +193,14 @@ def test_lookup_answers_by_name_path_and_content(index: AttributionIndex) -> Non
     assert [each.path for each in index.lookup("src").files] == ["src/retry.js"]
     assert [each.path for each in index.lookup_text(QUEUE)] == ["src/retry.js"]
     assert index.lookup("absent").packages == index.lookup("absent").files == ()
+
+
+def test_agreeing_data_is_information_at_most(tmp_path: Path) -> None:
+    settings = "".join(
+        f'  "option_{n}": {{"default": "value {n}", "kind": "text"}},\n' for n in range(30)
+    )
+    write_corpus(tmp_path, [document("{\n" + settings + "}\n", "s.json", "settings", "json")])
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    (match,) = AttributionIndex.open(tmp_path / "index").check_document(settings, path="x.json")
+
+    assert (match.tier, match.kind) == ("information", "verbatim")
