@@ -5,6 +5,7 @@ is the one that all models of a family were trained on.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from engine.fim import FimLayout
 
@@ -19,6 +20,8 @@ KNOWN = (
         middle="<|fim_middle|>",
         end="<|endoftext|>",
         file_name="",
+        repo_name="<|repo_name|>",
+        file_sep="<|file_sep|>",
         psm=_PSM,
         spm=(),
     ),
@@ -29,10 +32,12 @@ KNOWN = (
         middle="<\uff5cfim\u2581end\uff5c>",
         end="<\uff5cend\u2581of\u2581sentence\uff5c>",
         file_name="",
+        repo_name="",
+        file_sep="",
         psm=_PSM,
         spm=(),
     ),
-    FimLayout(file_name="", psm=_PSM, spm=()),
+    FimLayout(file_name="", repo_name="", file_sep="", psm=_PSM, spm=()),
 )
 
 
@@ -41,5 +46,8 @@ def layout_of(token_to_id: Callable[[str], int | None]) -> FimLayout | None:
     for layout in KNOWN:
         tokens = (layout.prefix, layout.suffix, layout.middle, layout.end)
         if all(token_to_id(token) is not None for token in tokens):
-            return layout
+            both = (layout.repo_name, layout.file_sep)
+            if all(token_to_id(token) is not None for token in both if token):
+                return layout
+            return replace(layout, repo_name="", file_sep="")
     return None

@@ -1,0 +1,34 @@
+"""Other publishers' vocabularies: what their tokens say, and only that."""
+
+import pytest
+
+from engine.layouts import layout_of
+
+QWEN = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|endoftext|>")
+STARCODER = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<|endoftext|>")
+
+
+def vocabulary(*tokens: str):
+    return {token: number for number, token in enumerate(tokens)}.get
+
+
+def test_a_repository_is_known_where_both_of_its_tokens_are():
+    whole = layout_of(vocabulary(*QWEN, "<|repo_name|>", "<|file_sep|>"))
+    half = layout_of(vocabulary(*QWEN, "<|repo_name|>"))
+
+    assert whole is not None
+    assert half is not None
+    assert (whole.repo_name, whole.file_sep) == ("<|repo_name|>", "<|file_sep|>")
+    assert (half.repo_name, half.file_sep) == ("", "")
+
+
+@pytest.mark.parametrize("tokens", [STARCODER, (*STARCODER, "<reponame>", "<|file_sep|>")])
+def test_starcoders_spelling_alone_says_nothing_of_repositories(tokens):
+    layout = layout_of(vocabulary(*tokens))
+
+    assert layout is not None
+    assert (layout.prefix, layout.repo_name, layout.file_sep) == ("<fim_prefix>", "", "")
+
+
+def test_a_vocabulary_without_the_tokens_has_no_layout():
+    assert layout_of(vocabulary("<|endoftext|>", "<fim_prefix>")) is None
