@@ -2,15 +2,13 @@
 
 import gzip
 import json
-import math
 
 import pytest
-import torch
 
 from indexer.document import Document, content_hash
 from indexer.shards import write_shards
 from trainer.commands import eval as eval_command
-from trainer.evaluation import cases, infilling, loss, report
+from trainer.evaluation import cases, infilling, report
 
 
 def held(text: str, path: str = "lib/held.py", language: str = "python") -> Document:
@@ -42,62 +40,6 @@ FILES = [
 def a_case(prefix: str, middle: str, suffix: str, language: str = "python") -> cases.Case:
     kind = "block" if "\n" in middle else "line"
     return cases.Case("a", kind, language, "a.py", prefix, middle, suffix)
-
-
-@pytest.mark.parametrize("length", [1, 2, 7, 8, 9, 12, 13, 40, 41])
-def test_every_token_but_the_first_is_scored_once_with_context(length):
-    scored = []
-    for start, end, first in loss.windows(length, 8, 4):
-        assert end - start <= 8
-        assert first - start >= min(first, 4)
-        scored += range(first, end)
-
-    assert scored == list(range(1, length))
-
-
-def test_bits_per_byte_of_a_model_that_knows_nothing(finished):
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(finished / "export", dtype=torch.float32)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.zero_()
-
-    nats = loss.document_nats(model, list(range(30)), window=8, stride=4)
-
-    assert nats == pytest.approx(29 * math.log(512), rel=1e-4)
-
-
-def test_windows_change_nothing_for_a_short_file(finished):
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(finished / "export", dtype=torch.float32)
-    tokens = list(range(100, 130))
-    whole = loss.document_nats(model, tokens, window=64, stride=32)
-
-    with torch.no_grad():
-        expected = model(torch.tensor([tokens]), labels=torch.tensor([tokens])).loss * 29
-    assert whole == pytest.approx(float(expected), rel=1e-4)
-
-
-def test_sums_are_by_language_and_in_all():
-    sums = loss.Sums()
-    sums.add("python", size=10, tokens=4, nats=10 * math.log(2))
-    sums.add("json", size=30, tokens=4, nats=0.0)
-
-    rows = {each.language: each for each in sums.result()}
-
-    assert rows["python"].bits_per_byte == 1.0
-    assert rows["all"].bits_per_byte == 0.25
-    assert (rows["all"].files, rows["all"].bytes) == (2, 40)
-    assert list(rows)[-1] == "all"
-
-
-def test_files_are_chosen_by_content_until_a_language_has_its_share():
-    chosen = loss.choose(FILES, 3 * FILES[0].size)
-
-    assert 3 <= len(chosen) <= 4
-    assert chosen == loss.choose(reversed(FILES), 3 * FILES[0].size)
 
 
 @pytest.mark.parametrize("kind", ["line", "block"])
@@ -194,19 +136,6 @@ def held_out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("home") / "held-out"
     write_shards(folder, FILES, meta={"name": "held", "recipe_hash": "0"})
     return folder
-
-
-def test_eval_loss_prints_a_table_and_writes_json(finished, held_out, tmp_path, capsys):
-    out = tmp_path / "loss.json"
-    arguments = ["--model", str(finished / "export"), "--held-out", str(held_out)]
-
-    code = eval_command.main(["loss", *arguments, "--window", "64", "--json", str(out)])
-
-    result = json.loads(out.read_text(encoding="utf-8"))
-    assert code == 0
-    assert "bits per byte" in capsys.readouterr().out
-    assert result["languages"][-1]["files"] == len(FILES)
-    assert 0 < result["languages"][-1]["bits_per_byte"] < 9
 
 
 def test_eval_infill_compares_the_model_with_the_floor(finished, held_out, tmp_path, capsys):

@@ -10,7 +10,6 @@ Packages are split by a hash of their name: thresholds are fitted on one half, t
 import argparse
 import hashlib
 import json
-import math
 import sys
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from indexer.document import Document
 from indexer.home import corpus_folder, held_out_folder
 from indexer.shards import CorpusUnavailable, read_documents
 from trainer.evaluation.planting import KINDS, Passage, copy_of, functions, plant
+from trainer.evaluation.report import wilson
 
 HEADLINE = ("verbatim", "renamed")
 SPLITS = ("test", "tuning", "all")
@@ -174,16 +174,6 @@ def check_unchanged(
         lines += host.text.count("\n") + 1
         found += [(host, each) for each in matches]
     return lines, found
-
-
-def wilson(successes: int, cases: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95% interval of a share."""
-    if not cases:
-        return 0.0, 1.0
-    share = successes / cases
-    middle = share + z * z / (2 * cases)
-    spread = z * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
-    return (middle - spread) / (1 + z * z / cases), (middle + spread) / (1 + z * z / cases)
 
 
 def _percentile(values: Sequence[float], share: float) -> float:

@@ -1,10 +1,13 @@
 """Results as a table for people and as JSON for machines; progress while they are made."""
 
+import functools
 import json
+import math
 import os
+import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +22,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     cells = [[name.replace("_", " ") for name in names]]
     cells += [[_cell(row[name]) for name in names] for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
-    numeric = [isinstance(rows[0][name], (int, float)) for name in names]
+    numeric = [any(isinstance(row[name], (int, float)) for row in rows) for name in names]
     lines = [
         "  ".join(
             cell.rjust(width) if right else cell.ljust(width)
@@ -35,15 +38,77 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.3f}"
+    if isinstance(value, (list, tuple)):
+        return "-".join(_cell(each) for each in value)
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def wilson(successes: int, cases: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95% interval of a share (1927); it holds for few cases and for shares of 0 and 1."""
+    if not cases:
+        return 0.0, 1.0
+    share = successes / cases
+    middle = share + z * z / (2 * cases)
+    spread = z * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
+    low, high = ((middle + side) / (1 + z * z / cases) for side in (-spread, spread))
+    return max(0.0, low), min(1.0, high)
+
+
+def comma_list(text: str, option: str) -> list[int]:
+    """Positive numbers with commas between; ValueError names the option."""
+    try:
+        numbers = [int(each) for each in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or any(each < 1 for each in numbers):
+        raise ValueError(f"{option} needs whole numbers with commas between, not {text!r}")
+    return numbers
+
+
+def command_line(what: str, argv: Sequence[str]) -> str:
+    """The command as another person would type it: without this machine's folders."""
+    kept: list[str] = []
+    words = iter(argv)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in ("--json", "--held-out", "--index", "--corpus"):
+            if not equals:
+                next(words, None)
+        elif name == "--model":
+            kept += ["--model", Path(value if equals else next(words, "")).name]
+        else:
+            kept.append(Path(word).name if "/" in word else word)
+    return shlex.join(["footnote", "eval", what, *kept])
+
+
+def quietly_interrupted(main: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
+    """Ctrl-C ends a measurement with a line and exit code 130; results are written whole or not."""
+
+    @functools.wraps(main)
+    def run(argv: list[str]) -> int:
+        try:
+            return main(argv)
+        except KeyboardInterrupt:
+            sys.stderr.write("\nstopped: nothing was written\n")
+            return 130
+
+    return run
 
 
 def write_json(path: Path, result: Mapping[str, Any]) -> None:
     """Write the file whole or not at all."""
+    write_whole(path, json.dumps(result, indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Put a text into a file whole or not at all; OSError when it cannot be."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}.tmp")
-    staging.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    staging.replace(path)
+    staging = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        staging.write_text(text, encoding="utf-8")
+        staging.replace(path)
+    finally:
+        staging.unlink(missing_ok=True)
 
 
 def progress(items: Sequence[T], title: str) -> Iterator[T]:
