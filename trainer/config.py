@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,11 +63,14 @@ class SpanRecipe:
 class DataRecipe:
     context: int = 1024  # tokens per row
     rows: int = 16  # rows per optimiser step, over all processes
-    documents_per_block: int = 512  # documents that are packed together
+    lanes: int = 4  # streams of blocks that a step takes equally from; processes share them
+    documents_per_block: int = 128  # documents that are packed together
     pieces_per_document: int = 0  # of a long file in one epoch; 0: all of them
+    languages: tuple[str, ...] = ()  # only these; empty: all that the corpus has
+    weights: dict[str, float] = field(default_factory=dict)  # visits per epoch; 1 if not named
     seed: int = 1
     characters_per_token: float = 3.6  # only sizes the pieces of long files
-    workers: int = 1
+    workers: int = 1  # of each process; 0: rows are made between the steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,14 @@ def _build(kind: type[T], values: Mapping[str, Any], where: str) -> T:
 
 
 def _value(wanted: object, value: object, where: str) -> object:
+    if wanted == tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise RecipeError(f"{where} must be a list of names, not {value!r}")
+        return tuple(value)
+    if wanted == dict[str, float]:
+        if not isinstance(value, dict):
+            raise RecipeError(f"{where} must be a table of numbers, not {value!r}")
+        return {name: _value(float, each, f"{where}.{name}") for name, each in value.items()}
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not wanted:
@@ -163,7 +175,22 @@ def _value(wanted: object, value: object, where: str) -> object:
     return value
 
 
+def _check_data(data: DataRecipe, where: str) -> None:
+    for name in ("context", "rows", "lanes", "documents_per_block", "characters_per_token"):
+        if not 0 < getattr(data, name) < math.inf:
+            raise RecipeError(f"{where}: data.{name} must be more than 0")
+    for name in ("pieces_per_document", "workers"):
+        if getattr(data, name) < 0:
+            raise RecipeError(f"{where}: data.{name} must be 0 or more")
+    if data.rows % data.lanes:
+        raise RecipeError(f"{where}: data.rows must be a multiple of data.lanes ({data.lanes})")
+    for language, weight in data.weights.items():
+        if not 0 <= weight < math.inf:
+            raise RecipeError(f"{where}: data.weights.{language} must be 0 or more, not {weight}")
+
+
 def _check(recipe: Recipe, where: str) -> None:
+    _check_data(recipe.data, where)
     if recipe.data.rows % recipe.run.micro_rows:
         raise RecipeError(f"{where}: data.rows must be a multiple of run.micro_rows")
     if recipe.data.context > recipe.model.positions:

@@ -34,6 +34,7 @@ class Vocabulary:
     encode: Callable[[str], list[int]]
     ids: SentinelIds
     pad: int
+    size: int = 1 << 16  # entries, special ones included
 
 
 def cut_document(text: str, size: int, rng: Random) -> list[Span]:

@@ -12,15 +12,17 @@ from typing import Any, TextIO
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 
 from engine.fim import FimLayout
 from indexer.shards import open_shards
 from trainer import checkpoints
 from trainer.config import Recipe
 from trainer.curve import write_curve
-from trainer.data import Plan, Position, Rows, RowStream
+from trainer.data import Plan, Rows
 from trainer.learner import Learner, build, lower
 from trainer.optim import Updater, rate
+from trainer.stream import Places, RowStream
 from trainer.vocabulary import load, tokenizer_hash
 
 
@@ -83,14 +85,15 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
     }
     clock, position, history = _resume(run, identity, updater)
     plan = Plan(run.corpus, run.tokenizer, layout, recipe.spans, data)
-    stream = RowStream(plan, start=position, workers=data.workers)
+    stream = RowStream(plan, start=position, workers=data.workers, rank=rank, world=world)
 
-    def checkpoint() -> None:
+    def checkpoint() -> None:  # by all processes at the same step
+        places: Places = gather_object(stream.position)
         if accelerator.is_main_process:
             state = {
                 "identity": identity,
                 "clock": asdict(clock),
-                "position": asdict(stream.position),
+                "position": places,
                 "history": history,
                 "updater": updater.state(),
                 "rng": torch.get_rng_state(),
@@ -100,13 +103,13 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
     run.folder.mkdir(parents=True, exist_ok=True)
     _trim_log(run.folder / "log.jsonl", clock.step)
     log = (run.folder / "log.jsonl").open("a", encoding="utf-8")
-    saved_at = time.monotonic()
+    saved_at = clock.elapsed
     with _Signals() as signals, log:
         try:
             while (progress := _progress(run, clock)) < 1.0:
                 began = time.monotonic()
                 share = rate(progress, clock.step, recipe.optim)
-                rows = stream.take(data.rows)[rank::world]
+                rows = stream.take()
                 loss = _accumulate(prepared, rows, recipe.run.micro_rows, pad, accelerator)
                 norm = updater.step(share)
                 clock.step += 1
@@ -125,12 +128,12 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
                 if accelerator.is_main_process:
                     _write_line(log, record)
                     report(record)
-                if signals.received:
+                if _agreed(float(signals.received), accelerator):
                     checkpoint()
                     raise Interrupted
-                if time.monotonic() - saved_at > recipe.run.checkpoint_every_s:
+                if clock.elapsed - saved_at > recipe.run.checkpoint_every_s:
                     checkpoint()
-                    saved_at = time.monotonic()
+                    saved_at = clock.elapsed
             checkpoint()
         finally:
             stream.close()
@@ -178,11 +181,11 @@ def _accumulate(
     return total
 
 
-def _agreed(seconds: float, accelerator: Accelerator) -> float:
-    """The mean over all processes, so that all of them end at the same step."""
+def _agreed(value: float, accelerator: Accelerator) -> float:
+    """The mean over all processes, so that all of them end, and save, at the same step."""
     if accelerator.num_processes == 1:
-        return seconds
-    mine = torch.tensor(seconds, device=accelerator.device)
+        return value
+    mine = torch.tensor(value, device=accelerator.device)
     return float(accelerator.reduce(mine, reduction="mean"))
 
 
@@ -195,19 +198,20 @@ def _progress(run: Run, clock: Clock) -> float:
 
 def _resume(
     run: Run, identity: dict[str, str], updater: Updater
-) -> tuple[Clock, Position, list[dict[str, Any]]]:
+) -> tuple[Clock, Places | None, list[dict[str, Any]]]:
     """Where the run folder's newest checkpoint stopped, and the recipes it was made with."""
     now: dict[str, Any] = {"hash": run.recipe.hash, "recipe": asdict(run.recipe)}
     path = checkpoints.latest(run.folder)
     if path is None:
-        return Clock(), Position(), [{"from_step": 0, **now}]
+        return Clock(), None, [{"from_step": 0, **now}]
     state = checkpoints.read(path)
     for name, value in identity.items():
         if state["identity"][name] != value:
             raise RunMismatch(
                 f"{path} was made with another {name}: give --run a new folder, or remove this one"
             )
-    clock, position = Clock(**state["clock"]), Position(**state["position"])
+    clock = Clock(**state["clock"])
+    position: Places | None = state["position"]
     history: list[dict[str, Any]] = state["history"]
     before = history[-1]
     if before["hash"] != run.recipe.hash:
@@ -217,7 +221,7 @@ def _resume(
                 "if the model is the same, say --change-recipe to go on with this one"
             )
         if any(before["recipe"][part] != now["recipe"][part] for part in ("data", "spans")):
-            position = Position()  # other rows: begin them at the beginning
+            position = None  # other rows: begin them at the beginning
         history = [*history, {"from_step": clock.step, **now}]
     updater.restore(state["updater"])
     torch.set_rng_state(state["rng"])

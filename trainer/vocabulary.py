@@ -108,4 +108,9 @@ def vocabulary_of(tokenizer: Any, layout: FimLayout) -> Vocabulary:
     tokenizer.encode_special_tokens = True
     encode: Callable[[str], list[int]] = lambda text: tokenizer.encode(text).ids  # noqa: E731
     ids = sentinel_ids(layout, tokenizer.token_to_id, encode)
-    return Vocabulary(encode=encode, ids=ids, pad=tokenizer.token_to_id("<fim_pad>"))
+    return Vocabulary(
+        encode=encode,
+        ids=ids,
+        pad=tokenizer.token_to_id("<fim_pad>"),
+        size=tokenizer.get_vocab_size(with_added_tokens=True),
+    )

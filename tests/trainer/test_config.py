@@ -20,7 +20,16 @@ def test_every_recipe_parses(name):
         ("[modle]\nlayers = 2", "modle"),
         ('[model]\nlayers = "2"', "layers"),
         ("[run]\ncompile = 1", "compile"),
-        ("[data]\nrows = 3\n[run]\nmicro_rows = 2", "micro_rows"),
+        ("[data]\nrows = 12\n[run]\nmicro_rows = 8", "micro_rows"),
+        ("[data]\nrows = 6\nlanes = 4", r"multiple of data\.lanes"),
+        ("[data]\nlanes = 0", r"data\.lanes"),
+        ("[data]\nworkers = -1", r"data\.workers"),
+        ('[data]\nlanguages = "python"', "languages must be a list"),
+        ("[data]\nlanguages = [1]", "languages must be a list"),
+        ("[data]\nweights = 2", "weights must be a table"),
+        ('[data.weights]\npython = "much"', r"weights\.python must be float"),
+        ("[data.weights]\npython = -1", r"weights\.python must be 0 or more"),
+        ("[data.weights]\npython = nan", r"weights\.python must be 0 or more"),
         ("[data]\ncontext = 9000", "context"),
         ('[run]\ndtype = "int4"', "dtype"),
         ("model = 3", "model"),
@@ -33,6 +42,18 @@ def test_a_wrong_line_is_named(tmp_path, line, named):
 
     with pytest.raises(RecipeError, match=named):
         load_recipe(path)
+
+
+def test_languages_and_weights_are_read(tmp_path):
+    path = tmp_path / "one.toml"
+    path.write_text(
+        '[data]\nlanguages = ["python", "toml"]\n[data.weights]\ntoml = 2\n', encoding="utf-8"
+    )
+
+    data = load_recipe(path).data
+
+    assert data.languages == ("python", "toml")
+    assert data.weights == {"toml": 2.0}
 
 
 def test_an_unknown_recipe_lists_the_known():

@@ -25,6 +25,7 @@ max_middle = 60
 [data]
 context = 64
 rows = 2
+lanes = 2
 documents_per_block = 4
 workers = 0
 [run]

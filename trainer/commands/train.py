@@ -118,6 +118,7 @@ def _pretrain(options: argparse.Namespace) -> int:
     if recipe.run.compile:
         cache = data_home() / "compiled"
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
+    from trainer.crew import DataFailure
     from trainer.pretrain import Interrupted, Run, RunMismatch, pretrain
 
     run = Run(
@@ -133,7 +134,7 @@ def _pretrain(options: argparse.Namespace) -> int:
     except Interrupted:
         sys.stderr.write(f"\nstopped; the same command goes on from {run.folder}\n")
         return 130
-    except RunMismatch as error:
+    except (DataFailure, RunMismatch) as error:
         sys.stderr.write(f"\nfootnote train: {error}\n")
         return 2
     print(f"\nexported to {exported}")
