@@ -1,0 +1,62 @@
+"""What was evaluated, as text: every result beside its protocol, and where the model is weak."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from trainer.release.markdown import bullets, cell, prose, table
+from trainer.release.records import flattened
+
+
+def results(evaluations: Mapping[str, Any]) -> list[str]:
+    """The parts of the section on evaluation, whatever was evaluated."""
+    if not evaluations:
+        return ["Not evaluated: no results were given to this release."]
+    parts = []
+    for name, section in evaluations.items():
+        parts.append(f"### {name}")
+        parts += list(_section(section))
+    return parts
+
+
+def _section(section: Any) -> Iterator[str]:
+    if not isinstance(section, Mapping):
+        yield cell(section)
+        return
+    if "protocol" in section:
+        yield f"Protocol: {prose(section['protocol'])}"
+    else:
+        yield "Protocol: not recorded with these results."
+    plain = {
+        key: value
+        for key, value in flattened(section).items()
+        if key != "protocol" and not is_table(value)
+    }
+    yield bullets([f"{key.replace('_', ' ')}: {cell(value)}" for key, value in plain.items()])
+    for value in flattened(section).values():
+        if is_table(value):
+            yield table(value)
+
+
+def is_table(value: Any) -> bool:
+    """A list of objects, which is shown as a table."""
+    return isinstance(value, list) and bool(value) and all(isinstance(e, Mapping) for e in value)
+
+
+def weaknesses(evaluations: Mapping[str, Any]) -> Iterator[str]:
+    """Rows where the model does no better than the best guess without a model."""
+    for section in evaluations.values():
+        scores = section.get("scores") if isinstance(section, Mapping) else None
+        groups: dict[tuple[str, str], dict[str, float]] = {}
+        for row in scores if isinstance(scores, list) else ():
+            if isinstance(row, Mapping) and {"guess", "kind", "language", "first_line"} <= set(row):
+                place = groups.setdefault((str(row["language"]), str(row["kind"])), {})
+                place[str(row["guess"])] = float(row["first_line"])
+        for (language, kind), values in groups.items():
+            ours = [value for name, value in values.items() if name.startswith("model")]
+            trivial = {name: each for name, each in values.items() if not name.startswith("model")}
+            if ours and trivial and max(ours) <= max(trivial.values()):
+                best = max(trivial, key=lambda name: trivial[name])
+                yield (
+                    f"On {language}, {kind}, its first line is exact in {max(ours):.0%} of the gaps; "
+                    f"the guess {best!r}, which needs no model, reaches {trivial[best]:.0%}."
+                )
