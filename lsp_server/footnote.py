@@ -35,7 +35,6 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "train": "learning: tokenizer, pretrain",
         "eval": "quality: infill, loss, attribution",
         "bench": "speed: completion, beside Hugging Face generate",
-        "release": "a folder to publish: cards, licence, GGUF, int8; --verify",
     },
 }
 _CLOSING = """\

@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -20,6 +20,9 @@ _CHANGEABLE = (
     "micro_rows",
     "head_chunk",
     "compile",
+    "recompute",
+    "attention",
+    "sharding",
 )
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -30,8 +33,9 @@ class RecipeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ModelRecipe:
-    """A Llama with one key/value head (multi-query attention, as StarCoder's)."""
+    """A Llama with one key/value head (multi-query attention, as StarCoder's), or GPTBigCode."""
 
+    family: str = "llama"  # or "gpt_bigcode", StarCoder's own class
     vocabulary: int = 16384
     hidden: int = 384
     layers: int = 6
@@ -39,9 +43,10 @@ class ModelRecipe:
     head_dim: int = 128
     intermediate: int = 1024
     positions: int = 8192
-    rope_theta: float = 100000.0
+    rope_theta: float = 100000.0  # llama only; gpt_bigcode learns its positions
     norm_eps: float = 1e-5
     init_std: float = 0.02
+    dropout: float = 0.0  # gpt_bigcode only: of attention, residuals and embeddings
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +80,33 @@ class DataRecipe:
 
 @dataclass(frozen=True, slots=True)
 class OptimRecipe:
-    matrix_lr: float = 0.02  # Muon, for the matrices of the blocks
+    kind: str = "muon"  # Muon for the matrices of the blocks and AdamW for the rest; or "adamw"
+    matrix_lr: float = 0.02  # Muon
     matrix_momentum: float = 0.95
     matrix_decay: float = 0.05
+    adamw_lr: float = 0.002  # of the matrices when AdamW moves them
+    adamw_decay: float = 0.1
     embedding_lr: float = 0.003  # AdamW
-    norm_lr: float = 0.003  # AdamW
+    embedding_decay: float = 0.0
+    norm_lr: float = 0.003  # AdamW: norms and biases, which never decay
     beta1: float = 0.9
     beta2: float = 0.95
     eps: float = 1e-10
     clip: float = 0.0  # 0: no gradient clipping
+    schedule: str = "wsd"  # warm-up, stable, linear decay; or "cosine", as StarCoder's
     warmup_steps: int = 60
     stable: float = 0.45  # of the budget at the full rate, then linear to `floor`
     floor: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class LongRecipe:
+    """A last stage of longer rows, inside the decay; what is 0 is as before."""
+
+    share: float = 0.0  # of the budget; 0: there is no such stage
+    context: int = 8192
+    rows: int = 0
+    micro_rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +116,14 @@ class RunRecipe:
     checkpoint_every_s: float = 240.0
     keep: int = 2
     dtype: str = "bfloat16"  # of weights and activations; masters are float32
-    micro_rows: int = 8  # rows per forward pass
+    micro_rows: int = 8  # rows per forward pass of one process
     head_chunk: int = 512  # positions whose logits exist at once
     compile: bool = False
+    recompute: bool = (
+        False  # activations again in the backward pass: less memory, a third more work
+    )
+    attention: str = "auto"  # flash-attn where it is installed and the device is CUDA; or "sdpa"
+    sharding: str = "none"  # "full": weights, gradients and states over all processes (FSDP2)
     threads: int = 0  # 0: torch decides
 
 
@@ -108,6 +133,7 @@ class Recipe:
     model: ModelRecipe = field(default_factory=ModelRecipe)
     spans: SpanRecipe = field(default_factory=SpanRecipe)
     data: DataRecipe = field(default_factory=DataRecipe)
+    long: LongRecipe = field(default_factory=LongRecipe)
     optim: OptimRecipe = field(default_factory=OptimRecipe)
     run: RunRecipe = field(default_factory=RunRecipe)
 
@@ -121,8 +147,11 @@ class Recipe:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
-    """A recipe of ours by name, or any TOML file by path; RecipeError when it cannot be used."""
+def load_recipe(name_or_path: str | Path, changes: Sequence[str] = ()) -> Recipe:
+    """A recipe of ours by name, or any TOML file by path; RecipeError when it cannot be used.
+
+    Each change is a line as in the file, with its table in front: `optim.kind="adamw"`.
+    """
     path = Path(name_or_path)
     if path.suffix != ".toml":
         path = RECIPES / f"{name_or_path}.toml"
@@ -133,9 +162,23 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         raise RecipeError(f"no recipe {name_or_path}: use one of {known} or a file.toml") from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
+    for change in changes:
+        _apply(values, change)
     recipe = _build(Recipe, {"name": path.stem, **values}, path.name)
     _check(recipe, path.name)
     return recipe
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    name, equals, value = change.partition("=")
+    table, dot, key = name.strip().partition(".")
+    if not equals or not dot:
+        raise RecipeError(f"{change!r} is no change: write table.key=value, as run.steps=100")
+    try:
+        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()  # a word needs no quotes on a command line
+    values.setdefault(table, {})[key] = parsed
 
 
 T = TypeVar("T")
@@ -190,12 +233,54 @@ def _check_data(data: DataRecipe, where: str) -> None:
 
 
 def _check(recipe: Recipe, where: str) -> None:
+    """Refuse what cannot be trained, naming the line to change."""
     _check_data(recipe.data, where)
-    if recipe.data.rows % recipe.run.micro_rows:
-        raise RecipeError(f"{where}: data.rows must be a multiple of run.micro_rows")
-    if recipe.data.context > recipe.model.positions:
-        raise RecipeError(f"{where}: data.context exceeds model.positions")
-    if recipe.run.dtype not in ("bfloat16", "float32"):
-        raise RecipeError(f"{where}: run.dtype must be bfloat16 or float32")
-    if recipe.spans.max_middle > 2 * recipe.data.context:
-        raise RecipeError(f"{where}: spans.max_middle must leave room: at most 2 x data.context")
+    model, data, long, optim, run = (
+        recipe.model, recipe.data, recipe.long, recipe.optim, recipe.run,
+    )  # fmt: skip
+    choices = (
+        ("model.family", model.family, ("llama", "gpt_bigcode")),
+        ("optim.kind", optim.kind, ("muon", "adamw")),
+        ("optim.schedule", optim.schedule, ("wsd", "cosine")),
+        ("run.dtype", run.dtype, ("bfloat16", "float32")),
+        ("run.attention", run.attention, ("auto", "sdpa", "flash")),
+        ("run.sharding", run.sharding, ("none", "full")),
+    )
+    for name, value, known in choices:
+        if value not in known:
+            raise RecipeError(f"{where}: {name} must be one of {', '.join(known)}, not {value!r}")
+    for name, size in {**_integers(model, "model"), "run.micro_rows": run.micro_rows}.items():
+        if size < 1:
+            raise RecipeError(f"{where}: {name} must be 1 or more, not {size}")
+    problems = (
+        (data.rows % run.micro_rows != 0, "data.rows must be a multiple of run.micro_rows"),
+        (data.context > model.positions, "data.context exceeds model.positions"),
+        (model.head_dim % 2 != 0, "model.head_dim must be even: rotary positions turn pairs"),
+        (
+            model.family == "gpt_bigcode" and model.heads * model.head_dim != model.hidden,
+            "gpt_bigcode wants model.heads x model.head_dim = model.hidden",
+        ),
+        (model.family == "llama" and model.dropout > 0, "model.dropout is for gpt_bigcode"),
+        (not 0 <= optim.stable <= 1, "optim.stable is a share of the budget: 0 to 1"),
+        (not 0 <= long.share < 1, "long.share is a share of the budget: 0 up to 1"),
+        (long.share > 0 and long.context > model.positions, "long.context exceeds model.positions"),
+        (
+            long.share > 0 and (long.rows < 1 or long.rows % long.micro_rows != 0),
+            "long.rows must be a multiple of long.micro_rows",
+        ),
+        (
+            long.share > 0 and long.rows % data.lanes != 0,
+            "long.rows must be a multiple of data.lanes",
+        ),
+        (
+            recipe.spans.max_middle > 2 * data.context,
+            "spans.max_middle must leave room: at most 2 x data.context",
+        ),
+    )
+    for wrong, message in problems:
+        if wrong:
+            raise RecipeError(f"{where}: {message}")
+
+
+def _integers(table: Any, name: str) -> dict[str, int]:
+    return {f"{name}.{k}": v for k, v in dataclasses.asdict(table).items() if type(v) is int}

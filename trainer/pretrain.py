@@ -1,134 +1,142 @@
 """The training loop, all of it, in reading order. accelerate lives here only."""
 
-import json
-import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
-from types import FrameType
-from typing import Any, TextIO
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
+from torch import Tensor, nn
 
 from engine.fim import FimLayout
-from indexer.shards import open_shards
+from indexer.shards import Manifest, open_shards
 from trainer import checkpoints
-from trainer.config import Recipe
-from trainer.curve import write_curve
+from trainer.adapters import merged
+from trainer.assembly import assemble, check_processes
 from trainer.data import Plan, Rows
-from trainer.learner import Learner, build, lower
+from trainer.hardware import device_name, memory_peak, peak
+from trainer.journal import Journal
+from trainer.model import Network
 from trainer.optim import Updater, rate
-from trainer.stream import Places, RowStream
+from trainer.planning import flops_per_token
+from trainer.runs import (
+    Diverged,
+    Interrupted,
+    Run,
+    Signals,
+    Stage,
+    Standing,
+    progress_of,
+    stage_at,
+    standing_of,
+)
+from trainer.sharding import whole
+from trainer.stream import Places, RowStream, behind
 from trainer.vocabulary import load, tokenizer_hash
 
-
-class RunMismatch(Exception):
-    """The run folder holds another run; the message says what to do."""
-
-
-class Interrupted(Exception):
-    """A signal stopped the run after a checkpoint was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One training run: what to learn from, how, and where to keep it."""
-
-    recipe: Recipe
-    corpus: Path
-    tokenizer: Path
-    folder: Path
-    budget_s: float  # seconds of training; 0: by recipe.run.steps
-    change: bool = False  # go on with another recipe than the run was started with
-
-
-@dataclass(slots=True)
-class Clock:
-    """What a run has used up so far, over all its sittings."""
-
-    step: int = 0
-    tokens: int = 0
-    elapsed: float = 0.0
+LAYOUT = FimLayout()
 
 
 def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _: None) -> Path:
     """Train, resuming what the run folder holds, and export; returns the exported folder.
 
-    `report` gets step, loss, lr share, tokens per second and progress after each step. Raises
-    Interrupted after SIGINT or SIGTERM, when the checkpoint is on disk.
+    `report` gets the record of each step: step, loss in nats, gradient norm, share of the rate,
+    tokens, seconds, tokens a second, MFU, progress. Raises Interrupted after SIGINT or SIGTERM,
+    when the checkpoint is on disk; Diverged, RunMismatch and SaveFailed say what to do.
     """
-    recipe, data = run.recipe, run.recipe.data
+    recipe = run.recipe
     if recipe.run.threads:
         torch.set_num_threads(recipe.run.threads)
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    device, world, rank = accelerator.device, accelerator.num_processes, accelerator.process_index
-    manifest = open_shards(run.corpus)
-    layout = FimLayout()
-    pad = load(run.tokenizer, layout).pad
+    main = accelerator.is_main_process
+    check_processes(recipe, accelerator.num_processes, run.rank)
+    manifest = open_shards(run.corpus, verify=main)
+    pad = load(run.tokenizer, LAYOUT, entries=recipe.model.vocabulary).pad
+    identity = {"corpus": manifest.corpus_hash, "tokenizer": tokenizer_hash(run.tokenizer)}
+    standing, saved = standing_of(run, identity)
 
-    torch.manual_seed(data.seed)
-    model = build(recipe.model).to(device)
-    lower(model, getattr(torch, recipe.run.dtype))
-    updater = Updater(model, recipe.optim)
-    learner = Learner(model, chunk=recipe.run.head_chunk)
-    if recipe.run.compile:
-        learner.compile_blocks()
-    prepared = accelerator.prepare(learner)
+    learner, updater = assemble(run, accelerator.device)
+    prepared = learner if recipe.run.sharding == "full" else accelerator.prepare(learner)
+    if saved:
+        updater.restore(saved.tensors)
+    journal = Journal(run.folder, step=standing.clock.step, active=main)
+    try:
+        _train(run, standing, prepared, updater, pad, journal, accelerator, report)
+        final_loss = journal.draw()
+    finally:
+        journal.close()
+    return _export(run, standing, learner.network, manifest, final_loss, accelerator)
 
-    identity = {
-        "corpus": manifest.corpus_hash,
-        "tokenizer": tokenizer_hash(run.tokenizer),
-    }
-    clock, position, history = _resume(run, identity, updater)
-    plan = Plan(run.corpus, run.tokenizer, layout, recipe.spans, data)
-    stream = RowStream(plan, start=position, workers=data.workers, rank=rank, world=world)
 
-    def checkpoint() -> None:  # by all processes at the same step
-        places: Places = gather_object(stream.position)
+def _train(
+    run: Run,
+    standing: Standing,
+    learner: nn.Module,
+    updater: Updater,
+    pad: int,
+    journal: Journal,
+    accelerator: Accelerator,
+    report: Callable[[dict[str, float]], None],
+) -> None:
+    """Step after step until the budget is used up, with a checkpoint now and then."""
+    recipe, clock, folder = run.recipe, standing.clock, run.folder
+    full_rate = peak(accelerator.device)[0] * accelerator.num_processes
+    stage, stream = _open_stage(run, standing.stage, standing.position, accelerator)
+
+    def checkpoint(name: str = "") -> None:  # by all processes at the same step
+        tensors, standing.position = updater.state(), gather_object(stream.position)
         if accelerator.is_main_process:
-            state = {
-                "identity": identity,
-                "clock": asdict(clock),
-                "position": places,
-                "history": history,
-                "updater": updater.state(),
-                "rng": torch.get_rng_state(),
-            }
-            checkpoints.save(run.folder, clock.step, state, keep=recipe.run.keep)
+            keep = recipe.run.keep
+            checkpoints.save(folder, clock.step, standing.values(), tensors, keep=keep, name=name)
+            journal.draw()
+        accelerator.wait_for_everyone()
 
-    run.folder.mkdir(parents=True, exist_ok=True)
-    _trim_log(run.folder / "log.jsonl", clock.step)
-    log = (run.folder / "log.jsonl").open("a", encoding="utf-8")
-    saved_at = clock.elapsed
-    with _Signals() as signals, log:
+    saved_at, branched = clock.elapsed, (folder / checkpoints.STABLE).is_dir()
+    with Signals() as signals:
         try:
-            while (progress := _progress(run, clock)) < 1.0:
+            while (progress := progress_of(run, clock)) < 1.0:
                 began = time.monotonic()
+                if not branched and _decays(run, progress):
+                    checkpoint(checkpoints.STABLE)  # fine-tuning starts here, before the decay
+                    branched = True
+                if (wanted := stage_at(recipe, progress)).name != stage.name:
+                    places = behind(gather_object(stream.position), wanted.data.lanes)
+                    stream.close()
+                    standing.stage = wanted.name
+                    stage, stream = _open_stage(run, wanted.name, places, accelerator)
+
                 share = rate(progress, clock.step, recipe.optim)
-                rows = stream.take()
-                loss = _accumulate(prepared, rows, recipe.run.micro_rows, pad, accelerator)
-                norm = updater.step(share)
-                clock.step += 1
-                clock.tokens += data.rows * data.context
-                clock.elapsed += _agreed(time.monotonic() - began, accelerator)
+                _seed(run, clock.step, accelerator)
+                loss = _gradients(learner, stream.take(), stage, pad, updater, accelerator)
+                norm = updater.norm()
+                if not (isfinite(loss) and isfinite(norm)):
+                    raise Diverged(_advice(run, clock.step + 1, loss, norm))
+                updater.step(share, norm)
+
+                took = _agreed(time.monotonic() - began, accelerator)
+                tokens = stage.data.rows * stage.data.context
+                work = tokens * flops_per_token(recipe.model, stage.data.context)
+                clock.step, clock.tokens = clock.step + 1, clock.tokens + tokens
+                clock.elapsed += took
                 record = {
                     "step": clock.step,
                     "loss": loss,
                     "norm": norm,
                     "rate": share,
                     "tokens": clock.tokens,
-                    "elapsed": round(clock.elapsed, 3),
-                    "tokens_per_s": data.rows * data.context / (time.monotonic() - began),
-                    "progress": progress,
+                    "elapsed": clock.elapsed,
+                    "tokens_per_s": tokens / took,
+                    "mfu": work / took / full_rate,
+                    "progress": progress_of(run, clock),
                 }
+                journal.write(record)
                 if accelerator.is_main_process:
-                    _write_line(log, record)
                     report(record)
-                if _agreed(float(signals.received), accelerator):
+                if _agreed(float(signals.received), accelerator) > 0:
                     checkpoint()
                     raise Interrupted
                 if clock.elapsed - saved_at > recipe.run.checkpoint_every_s:
@@ -138,127 +146,118 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
         finally:
             stream.close()
 
-    target = run.folder / "export"
-    if accelerator.is_main_process:
-        final_loss = write_curve(run.folder)
-        checkpoints.export(
-            model,
-            target,
-            tokenizer=run.tokenizer,
-            name=f"footnote-{recipe.name}",
-            layout=layout,
-            corpus={
-                "name": manifest.name,
-                "hash": manifest.corpus_hash,
-                "recipe_hash": manifest.recipe_hash,
-            },
-            training={
-                "history": history,
-                **asdict(clock),
-                "parameters": sum(each.numel() for each in model.parameters()),
-                "final_loss": final_loss,
-            },
-        )
-    return target
 
-
-def _accumulate(
-    learner: Any,
+def _gradients(
+    learner: nn.Module,
     rows: Rows,
-    micro_rows: int,
+    stage: Stage,
     pad: int,
+    updater: Updater,
     accelerator: Accelerator,
 ) -> float:
-    """Gradients of one step over its micro-batches; the mean loss in nats per token."""
+    """Collect the gradients of one step over its micro-batches; its mean loss in nats per token.
+
+    Each label weighs the same, in whatever micro-batch and process it stands.
+    """
     tokens = torch.from_numpy(rows.astype(np.int64)).to(accelerator.device)
-    parts = torch.split(tokens, micro_rows)
-    total = 0.0
-    for part in parts:
-        inputs, labels = part[:, :-1], part[:, 1:]
-        loss = learner(inputs, labels.masked_fill(labels == pad, -100))
-        accelerator.backward(loss / len(parts))
-        total += float(loss.detach()) / len(parts)
-    return total
+    labels = tokens[:, 1:].masked_fill(tokens[:, 1:] == pad, -100)
+    counted: Tensor = accelerator.reduce((labels >= 0).sum().float(), reduction="sum")
+    weight = accelerator.num_processes / counted.clamp(min=1)  # processes are averaged over
+    total = torch.zeros((), device=accelerator.device)
+    parts = zip(
+        torch.split(tokens[:, :-1], stage.micro_rows),
+        torch.split(labels, stage.micro_rows),
+        strict=True,
+    )
+    for inputs, wanted in parts:
+        loss = learner(inputs, wanted, weight)
+        accelerator.backward(loss)
+        updater.collect()
+        total += loss.detach()
+    return float(accelerator.reduce(total, reduction="mean"))
 
 
-def _agreed(value: float, accelerator: Accelerator) -> float:
-    """The mean over all processes, so that all of them end, and save, at the same step."""
+def _open_stage(
+    run: Run, name: str, places: Places | None, accelerator: Accelerator
+) -> tuple[Stage, RowStream]:
+    stage = stage_at(run.recipe, 1.0 if name == "long" else 0.0)
+    plan = Plan(run.corpus, run.tokenizer, LAYOUT, stage.spans, stage.data)
+    stream = RowStream(
+        plan,
+        start=places,
+        workers=stage.data.workers,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+    )
+    return stage, stream
+
+
+def _seed(run: Run, step: int, accelerator: Accelerator) -> None:
+    """What dropout draws depends on the step alone, so that a resumed run draws the same."""
+    torch.manual_seed(run.recipe.data.seed * 1_000_003 + step * 4096 + accelerator.process_index)
+
+
+def _agreed(number: float, accelerator: Accelerator) -> float:
+    """The mean over all processes, so that all of them do the same at the same step."""
     if accelerator.num_processes == 1:
-        return value
-    mine = torch.tensor(value, device=accelerator.device)
+        return number
+    mine = torch.tensor(number, device=accelerator.device)
     return float(accelerator.reduce(mine, reduction="mean"))
 
 
-def _progress(run: Run, clock: Clock) -> float:
-    """The used share of the budget: of time if there is one, else of steps."""
-    if run.budget_s:
-        return clock.elapsed / run.budget_s
-    return clock.step / run.recipe.run.steps if run.recipe.run.steps else 1.0
+def _decays(run: Run, progress: float) -> bool:
+    """The stable part of the schedule has just ended."""
+    optim = run.recipe.optim
+    return optim.schedule == "wsd" and 0 < optim.stable < 1 and progress >= optim.stable
 
 
-def _resume(
-    run: Run, identity: dict[str, str], updater: Updater
-) -> tuple[Clock, Places | None, list[dict[str, Any]]]:
-    """Where the run folder's newest checkpoint stopped, and the recipes it was made with."""
-    now: dict[str, Any] = {"hash": run.recipe.hash, "recipe": asdict(run.recipe)}
-    path = checkpoints.latest(run.folder)
-    if path is None:
-        return Clock(), None, [{"from_step": 0, **now}]
-    state = checkpoints.read(path)
-    for name, value in identity.items():
-        if state["identity"][name] != value:
-            raise RunMismatch(
-                f"{path} was made with another {name}: give --run a new folder, or remove this one"
-            )
-    clock = Clock(**state["clock"])
-    position: Places | None = state["position"]
-    history: list[dict[str, Any]] = state["history"]
-    before = history[-1]
-    if before["hash"] != run.recipe.hash:
-        if not run.change or before["recipe"]["model"] != now["recipe"]["model"]:
-            raise RunMismatch(
-                f"{path} was made with another recipe: give --run a new folder, or, "
-                "if the model is the same, say --change-recipe to go on with this one"
-            )
-        if any(before["recipe"][part] != now["recipe"][part] for part in ("data", "spans")):
-            position = None  # other rows: begin them at the beginning
-        history = [*history, {"from_step": clock.step, **now}]
-    updater.restore(state["updater"])
-    torch.set_rng_state(state["rng"])
-    return clock, position, history
+def _advice(run: Run, step: int, loss: float, norm: float) -> str:
+    rates = "optim.matrix_lr" if run.recipe.optim.kind == "muon" else "optim.adamw_lr"
+    return (
+        f"step {step} has loss {loss} and gradient norm {norm}: nothing of it was kept, and the "
+        f"last checkpoint in {run.folder} is good. Lower {rates} and optim.embedding_lr by half, or "
+        "set optim.clip = 1.0, and go on with --change-recipe"
+    )
 
 
-class _Signals:
-    """Notes SIGINT and SIGTERM instead of dying of them, so that the step can finish."""
-
-    def __init__(self) -> None:
-        self.received = False
-        self._before: dict[int, Any] = {}
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = True
-
-    def __enter__(self) -> "_Signals":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
-def _write_line(log: TextIO, record: dict[str, float]) -> None:
-    log.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")
-    log.flush()
-
-
-def _trim_log(path: Path, step: int) -> None:
-    """Forget logged steps after the checkpoint that is resumed: they are done again."""
-    if not path.is_file():
-        return
-    lines = path.read_text(encoding="utf-8").splitlines()
-    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-    staging = path.with_suffix(".tmp")
-    staging.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-    staging.replace(path)
+def _export(
+    run: Run,
+    standing: Standing,
+    network: Network,
+    manifest: Manifest,
+    final_loss: float,
+    accelerator: Accelerator,
+) -> Path:
+    """Write the folder that the engine and transformers load, with the record of the run."""
+    target = run.folder / "export"
+    weights = merged({name: whole(each.detach()) for name, each in network.named_parameters()})
+    record = {
+        "history": standing.history,
+        **asdict(standing.clock),
+        "parameters": sum(each.numel() for each in weights.values()),
+        "final_loss": final_loss,
+        "started_from": run.start.name if run.start else "",
+        "adapter_rank": run.rank,
+        "processes": accelerator.num_processes,
+        "device": device_name(accelerator.device),
+        "memory_peak_bytes": memory_peak(accelerator.device),
+    }
+    if accelerator.is_main_process:
+        checkpoints.export(
+            target,
+            weights,
+            run.recipe.model,
+            tokenizer=run.tokenizer,
+            layout=LAYOUT,
+            name=run.name or f"footnote-{run.recipe.name}",
+            record={
+                "corpus": {
+                    "name": manifest.name,
+                    "hash": manifest.corpus_hash,
+                    "recipe_hash": manifest.recipe_hash,
+                },
+                "training": record,
+            },
+        )
+    accelerator.wait_for_everyone()
+    return target

@@ -92,14 +92,22 @@ def tokenizer_hash(folder: Path) -> str:
     return hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
 
 
-def load(folder: Path, layout: FimLayout) -> Vocabulary:
-    """What making examples needs; FileNotFoundError says how to get a tokenizer."""
+def load(folder: Path, layout: FimLayout, *, entries: int = 0) -> Vocabulary:
+    """What making examples needs; FileNotFoundError says how to get a tokenizer.
+
+    With `entries`, ValueError when the tokenizer has more than a model of so many can embed.
+    """
     from tokenizers import Tokenizer
 
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise FileNotFoundError(f"no tokenizer at {path}: run `footnote train tokenizer`")
     tokenizer = Tokenizer.from_file(str(path))
+    if entries and tokenizer.get_vocab_size() > entries:
+        raise ValueError(
+            f"the tokenizer at {path} has {tokenizer.get_vocab_size():,} entries and the recipe's "
+            f"model.vocabulary is {entries:,}: raise it, or give --tokenizer another one"
+        )
     return vocabulary_of(tokenizer, layout)
 
 

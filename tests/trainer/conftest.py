@@ -11,7 +11,8 @@ from indexer.document import Document, content_hash
 from indexer.shards import write_shards
 from trainer import vocabulary
 from trainer.config import load_recipe
-from trainer.pretrain import Run, pretrain
+from trainer.pretrain import pretrain
+from trainer.runs import Run
 
 
 def document(text: str, path: str = "pack/module.py", language: str = "python") -> Document:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from trainer.commands.train import main
+from trainer.commands.train_pretrain import duration
 
 ENTRY = "import sys; from trainer.commands.train import main; raise SystemExit(main(sys.argv[1:]))"
 TINY = """
@@ -59,7 +60,7 @@ def test_ctrl_c_keeps_the_run_and_the_same_command_goes_on(
 
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as first:
         assert first.stderr is not None
-        while "step" not in first.stderr.readline():
+        while not first.stderr.readline().startswith("step"):
             assert first.poll() is None
         first.send_signal(signal.SIGINT)
         said = first.stderr.read()
@@ -67,8 +68,8 @@ def test_ctrl_c_keeps_the_run_and_the_same_command_goes_on(
 
     assert first.returncode == 130
     assert "the same command goes on" in said
-    assert list((tmp_path / "run").glob("checkpoint-*.pt"))
-    monkeypatch.setattr("trainer.commands.train._tune_runtime", lambda: None)
+    assert list((tmp_path / "run").glob("checkpoint-*"))
+    monkeypatch.setattr("trainer.commands.train_pretrain._tune_runtime", lambda: None)
     assert main([*command[3:], "--time-budget", "0.1s"]) == 0
     assert len(log.read_text(encoding="utf-8").splitlines()) >= steps
     assert json.loads((tmp_path / "run" / "export" / "footnote.json").read_text(encoding="utf-8"))
@@ -78,12 +79,19 @@ def test_ctrl_c_keeps_the_run_and_the_same_command_goes_on(
     ("arguments", "said"),
     [
         (["pretrain", "--recipe", "none", "--run", "r"], "small"),
+        (["pretrain", "--recipe", "tiny"], "--run FOLDER"),
+        (
+            ["pretrain", "--recipe", "tiny", "--run", "r", "--set", "run.steps=x"],
+            "steps must be int",
+        ),
+        (["pretrain", "--recipe", "tiny", "--run", "r", "--set", "steps=4"], "table.key=value"),
+        (["pretrain", "--recipe", "tiny", "--run", "r", "--corpus", "nowhere"], "footnote setup"),
         (["tokenizer", "--corpus", "nowhere"], "footnote setup"),
     ],
 )
 def test_what_is_missing_is_said_with_its_remedy(arguments, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("trainer.commands.train._tune_runtime", lambda: None)
+    monkeypatch.setattr("trainer.commands.train_pretrain._tune_runtime", lambda: None)
 
     assert main(arguments) == 2
     assert said in capsys.readouterr().err
@@ -93,9 +101,7 @@ def test_what_is_missing_is_said_with_its_remedy(arguments, said, tmp_path, monk
     ("text", "seconds"), [("90m", 5400), ("1.5h", 5400), ("30s", 30), ("7", 7)]
 )
 def test_budgets_are_durations(text, seconds):
-    from trainer.commands.train import _duration
-
-    assert _duration(text) == seconds
+    assert duration(text) == seconds
 
 
 def test_a_budget_that_is_none_is_a_usage_error(capsys):
@@ -104,3 +110,13 @@ def test_a_budget_that_is_none_is_a_usage_error(capsys):
 
     assert stop.value.code == 2
     assert "90m" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_it_takes_and_trains_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["pretrain", "--recipe", "starcoder-15b", "--processes", "512", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "15.5 B parameters" in said
+    assert "A100 80GB" in said
+    assert list(tmp_path.iterdir()) == []
