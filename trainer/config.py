@@ -56,6 +56,8 @@ class SpanRecipe:
     fim_rate: float = 0.75  # the rest is plain left-to-right
     spm_rate: float = 0.65  # of the fill-in-the-middle examples; the engine serves this order
     path_rate: float = 0.6  # `<filename>path` first
+    package_rate: float = 0.2  # `<reponame>package` before it, as StarCoder's; stars are not known
+    repository_rate: float = 0.0  # of files: other files of the package first
     single_line: float = 0.5
     block: float = 0.15
     node: float = 0.2

@@ -1,6 +1,7 @@
 """Files to rows of tokens: the plan of a run, and its blocks, each a function of its number."""
 
 import bisect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,12 +14,14 @@ from engine.fim import FimLayout
 from trainer.config import DataRecipe, SpanRecipe
 from trainer.examples import (
     Piece,
+    Span,
     Vocabulary,
     cut_document,
     is_table,
     lazily_nodes,
     make_example,
 )
+from trainer.repository import Other, Repositories
 from trainer.texts import Texts, open_texts
 from trainer.visits import Visits, plan_visits
 from trainer.vocabulary import load
@@ -48,6 +51,7 @@ class Source:
     plan: Plan
     texts: Texts
     visits: Visits
+    repositories: Repositories
     vocabulary: Vocabulary
 
     @property
@@ -74,7 +78,8 @@ def open_source(plan: Plan) -> Source:
 
 
 def source_of(plan: Plan, texts: Texts, vocabulary: Vocabulary) -> Source:
-    return Source(plan, texts, plan_visits(texts.languages, plan.data), vocabulary)
+    visits = plan_visits(texts.languages, plan.data)
+    return Source(plan, texts, visits, Repositories(texts), vocabulary)
 
 
 def pack(examples: list[list[int]], width: int, pad: int, dtype: Any = np.uint16) -> Rows:
@@ -111,28 +116,11 @@ def make_block(number: int, source: Source) -> Block:
     epoch, within = divmod(number, source.blocks)
     order = source.visits.order(epoch)
     rng = Random(f"{data.seed}/{epoch}/{within}")
-    width = data.context + 1
-    size = int(data.context * data.characters_per_token)
     examples = []
     characters = 0
     for index in order[within * data.documents_per_block :][: data.documents_per_block]:
-        document = source.texts[index]
-        nodes = lazily_nodes(document.text, document.language)
-        pieces = cut_document(document.text, size, rng)
-        if 0 < data.pieces_per_document < len(pieces):
-            pieces = rng.sample(pieces, data.pieces_per_document)
-        for start, end in pieces:
-            text = document.text[start:end]
-            if is_table(text):
-                continue
-            piece = Piece(
-                text=text,
-                start=start,
-                path=document.path,
-                language=document.language,
-                is_end=end == len(document.text),
-            )
-            characters += len(text)
+        for piece, nodes, others in _pieces(index, source, rng):
+            characters += len(piece.text)
             examples.append(
                 make_example(
                     piece,
@@ -140,12 +128,37 @@ def make_block(number: int, source: Source) -> Block:
                     vocabulary,
                     spans=plan.spans,
                     layout=plan.layout,
-                    limit=width,
+                    limit=data.context + 1,
                     rng=rng,
+                    others=others,
                 )
             )
     dtype = np.uint16 if vocabulary.size <= 1 << 16 else np.uint32
-    rows = pack(examples, width, vocabulary.pad, dtype)
+    rows = pack(examples, data.context + 1, vocabulary.pad, dtype)
     mixed = list(range(len(rows)))
     rng.shuffle(mixed)
     return Block(rows[mixed], characters)
+
+
+def _pieces(
+    index: int, source: Source, rng: Random
+) -> Iterator[tuple[Piece, Callable[[], Sequence[Span]], Iterable[Other] | None]]:
+    """What one file gives in an epoch: its pieces, its syntax nodes, and the files to show first.
+
+    Where others are shown, the pieces are half as long: the other half of a row is for them.
+    """
+    data, spans = source.plan.data, source.plan.spans
+    file = source.texts[index]
+    nodes = lazily_nodes(file.text, file.language)
+    size = data.context * data.characters_per_token
+    is_repository = rng.random() < spans.repository_rate and len(source.texts.siblings(index)) > 1
+    pieces = cut_document(file.text, int(size / 2 if is_repository else size), rng)
+    if 0 < data.pieces_per_document < len(pieces):
+        pieces = rng.sample(pieces, data.pieces_per_document)
+    for start, end in pieces:
+        text = file.text[start:end]
+        if is_table(text):
+            continue
+        others = source.repositories.others(index, file, rng) if is_repository else None
+        is_end = end == len(file.text)
+        yield Piece(text, start, file.path, file.language, is_end, file.package), nodes, others

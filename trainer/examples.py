@@ -2,18 +2,21 @@
 
 import bisect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from engine.fim import FimLayout, Order, SentinelIds, render
+from engine.fim import FimLayout, Order, SentinelIds, heading, render
 from trainer.config import SpanRecipe
 from trainer.nodes import node_spans
+from trainer.repository import Other
 
 Span = tuple[int, int]  # character offsets: start of the middle, end of the middle
 
 _TRIGGERS = re.compile(r"[.(=,\[ ]")
 _CLOSERS = re.compile(r"[)\]}:;,'\"]+$")
+_NAME_TOKENS = 48  # of a path, from its end; as the engine shows them
+_LEAST = 64  # tokens of another file, fewer tell nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Piece:
     path: str
     language: str
     is_end: bool  # the document ends here
+    package: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,39 +197,100 @@ def make_example(
     layout: FimLayout,
     limit: int,
     rng: Random,
+    others: Iterable[Other] | None = None,
 ) -> list[int]:
     """The tokens of one piece, at most `limit` of them, by the recipe's rates.
 
-    Fill-in-the-middle examples end in the end token right after the middle, which is never cut:
-    what is too long loses the left of its prefix and the right of its suffix. Plain ones end in it
-    only where their document ends, else in a pad, which is never learned.
+    `others` are files of the same package, the most telling first: as much of them as the piece
+    leaves room for comes before it. Fill-in-the-middle examples end in the end token right after
+    the middle, which is never cut: what is too long loses the left of its prefix and the right of
+    its suffix. Plain ones end in it only where their document ends, else in a pad, which is never
+    learned.
     """
-    path = vocabulary.encode(piece.path) if rng.random() < spans.path_rate else []
-    path = path[-48:]
-    if rng.random() >= spans.fim_rate:
-        return _plain(piece, path, vocabulary, limit)
-    start, end = choose_span(piece, nodes, spans, rng)
-    order: Order = "spm" if rng.random() < spans.spm_rate else "psm"
+    ids = vocabulary.ids
+    path = (
+        _name(piece.path, vocabulary)
+        if others is not None or rng.random() < spans.path_rate
+        else []
+    )
+    repository = _name(piece.package, vocabulary) if rng.random() < spans.package_rate else []
+    is_fim = rng.random() < spans.fim_rate
+    start, end = choose_span(piece, nodes, spans, rng) if is_fim else (0, 0)
+    order: Order = "spm" if rng.random() < spans.spm_rate and layout.spm else "psm"
     prefix = vocabulary.encode(piece.text[:start])
     middle = vocabulary.encode(piece.text[start:end])
     suffix = vocabulary.encode(piece.text[end:])
-    fixed = len(middle) + 4 + (len(path) + 1 + len(vocabulary.ids.newline) if path else 0)
-    if fixed > limit:
+    around = len(middle) + 4  # three sentinels and the end
+    bare = len(heading(ids, path=path, repository=repository))
+    files = _shown(others, limit - around - len(prefix) - len(suffix) - bare, vocabulary, rng)
+    head = heading(ids, path=path, repository=repository, files=files)
+    if not is_fim:
+        return _plain(piece, head, suffix, vocabulary, limit)
+    if len(head) + around > limit:
         # Emoji and other rare characters take several tokens each; a middle is never cut.
-        return _plain(piece, path, vocabulary, limit)
-    prefix, suffix = crop(prefix, suffix, limit - fixed)
+        return _plain(piece, head, vocabulary.encode(piece.text), vocabulary, limit)
+    prefix, suffix = crop(prefix, suffix, limit - len(head) - around)
     prompt = render(
-        layout, order=order, prefix=prefix, suffix=suffix, path=path, ids=vocabulary.ids
+        layout,
+        order=order,
+        prefix=prefix,
+        suffix=suffix,
+        path=path,
+        repository=repository,
+        files=files,
+        ids=ids,
     )
-    return [*prompt, *middle, vocabulary.ids.end]
+    return [*prompt, *middle, ids.end]
 
 
-def _plain(piece: Piece, path: list[int], vocabulary: Vocabulary, limit: int) -> list[int]:
+def _name(text: str, vocabulary: Vocabulary) -> list[int]:
+    return vocabulary.encode(text.replace("\n", " "))[-_NAME_TOKENS:] if text else []
+
+
+def _shown(
+    others: Iterable[Other] | None, room: int, vocabulary: Vocabulary, rng: Random
+) -> list[tuple[list[int], list[int]]]:
+    """As much of other files as fits, the most telling last: paths and texts in tokens.
+
+    Each may have half of the room that is left, so that several are seen and the best of them most.
+    """
+    files: list[tuple[list[int], list[int]]] = []
+    if others is None or vocabulary.ids.file_sep is None:
+        return files
+    room -= _NAME_TOKENS + 2  # the path of the last file moves behind a separator
+    for other in others:
+        name = _name(other.path, vocabulary)
+        share = room // 2 - len(name) - 1 - len(vocabulary.ids.newline)
+        if share < _LEAST:
+            break
+        excerpt = _excerpt(other, share, rng)
+        if is_table(excerpt):
+            continue
+        text = vocabulary.encode(excerpt)[:share]
+        files.append((name, text))
+        room -= len(text) + room // 2 - share
+    return files[::-1]
+
+
+def _excerpt(other: Other, tokens: int, rng: Random) -> str:
+    """The whole text where that is short, else whole lines from what the last file imports on."""
+    size = tokens * 3  # characters; fewer to a token than code has, so that they all fit
+    if len(other.text) <= size:
+        return other.text
+    start = other.start
+    if not start and rng.random() < 0.5:
+        start = other.text.find("\n", rng.randrange(len(other.text) - size)) + 1
+    end = other.text.rfind("\n", start, start + size) + 1
+    return other.text[start : end if end > start else start + size]
+
+
+def _plain(
+    piece: Piece, head: list[int], body: list[int], vocabulary: Vocabulary, limit: int
+) -> list[int]:
     """Left to right, as it stands."""
-    head = [vocabulary.ids.file_name, *path, *vocabulary.ids.newline] if path else []
-    body = [each for each in head if each is not None] + vocabulary.encode(piece.text)
-    is_end = piece.is_end and len(body) < limit
-    return [*body[: limit - 1], vocabulary.ids.end if is_end else vocabulary.pad]
+    tokens = [*head, *body]
+    is_end = piece.is_end and len(tokens) < limit
+    return [*tokens[: limit - 1], vocabulary.ids.end if is_end else vocabulary.pad]
 
 
 def crop(

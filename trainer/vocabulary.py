@@ -4,12 +4,15 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from engine.fim import FimLayout, sentinel_ids
+from engine.layouts import layout_of
 from indexer.document import Document
+from trainer.encoding import SPLIT, encoder_of
 from trainer.examples import Vocabulary
 
 SPECIALS = (
@@ -24,12 +27,10 @@ SPECIALS = (
     "<|file_sep|>",
     *(f"<reserved_{number}>" for number in range(7)),
 )
-# Qwen2's split: single digits, words with one leading character (`.append`, `(self`), newline runs
-# apart. On Python it beats StarCoder's by a tenth at equal size.
-SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+# What may fill a row: it is never learned, so it must not be a token that is.
+_PADS = ("<fim_pad>", "<|fim_pad|>", "<pad>", "<|pad|>", "[PAD]", "<\uff5c\u2581pad\u2581\uff5c>")
+_REPOSITORY = ("<reponame>", "<repo_name>")
+_SEPARATOR = ("<|file_sep|>", "<file_sep>")
 
 
 def sample(
@@ -93,32 +94,76 @@ def tokenizer_hash(folder: Path) -> str:
 
 
 def load(folder: Path, layout: FimLayout, *, entries: int = 0) -> Vocabulary:
-    """What making examples needs; FileNotFoundError says how to get a tokenizer.
+    """What making examples needs; FileNotFoundError or ValueError say how to get a tokenizer.
 
     With `entries`, ValueError when the tokenizer has more than a model of so many can embed.
     """
+    vocabulary = vocabulary_of(_open(folder), layout)
+    if entries and vocabulary.size > entries:
+        raise ValueError(
+            f"the tokenizer in {folder} has {vocabulary.size:,} entries and the recipe's "
+            f"model.vocabulary is {entries:,}: raise it, or give --tokenizer another one"
+        )
+    return vocabulary
+
+
+def layout_in(folder: Path) -> FimLayout:
+    """The layout to train with: ours, as far as the tokenizer has the tokens for it.
+
+    Another family's vocabulary keeps its own spelling. ValueError when it has no such tokens.
+    """
+    find = _open(folder).token_to_id
+    ours = FimLayout()
+
+    def first(*tokens: str) -> str:
+        return next((each for each in tokens if find(each) is not None), "")
+
+    if all(first(each) for each in (ours.prefix, ours.suffix, ours.middle, ours.end)):
+        return replace(
+            ours,
+            file_name=first(ours.file_name),
+            repo_name=first(*_REPOSITORY),
+            file_sep=first(*_SEPARATOR),
+        )
+    known = layout_of(find)
+    if known is None:
+        raise ValueError(
+            f"the tokenizer in {folder} has no fill-in-the-middle tokens: "
+            "`footnote train tokenizer` learns one that has them"
+        )
+    return replace(known, spm=ours.spm)
+
+
+def _open(folder: Path) -> Any:
     from tokenizers import Tokenizer
 
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise FileNotFoundError(f"no tokenizer at {path}: run `footnote train tokenizer`")
-    tokenizer = Tokenizer.from_file(str(path))
-    if entries and tokenizer.get_vocab_size() > entries:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare Exceptions
         raise ValueError(
-            f"the tokenizer at {path} has {tokenizer.get_vocab_size():,} entries and the recipe's "
-            f"model.vocabulary is {entries:,}: raise it, or give --tokenizer another one"
-        )
-    return vocabulary_of(tokenizer, layout)
+            f"{path} is damaged ({error}): copy it again, or run `footnote train tokenizer`"
+        ) from error
 
 
 def vocabulary_of(tokenizer: Any, layout: FimLayout) -> Vocabulary:
     """Wrap a tokenizer. Text that spells a special token is split up, never taken for it."""
     tokenizer.encode_special_tokens = True
-    encode: Callable[[str], list[int]] = lambda text: tokenizer.encode(text).ids  # noqa: E731
-    ids = sentinel_ids(layout, tokenizer.token_to_id, encode)
-    return Vocabulary(
-        encode=encode,
-        ids=ids,
-        pad=tokenizer.token_to_id("<fim_pad>"),
-        size=tokenizer.get_vocab_size(with_added_tokens=True),
-    )
+    encode = encoder_of(tokenizer)
+    try:
+        ids = sentinel_ids(layout, tokenizer.token_to_id, encode)
+    except ValueError as error:
+        raise ValueError(f"{error}; `footnote train tokenizer` learns one that has it") from None
+    learned = {ids.prefix, ids.suffix, ids.middle, ids.end, ids.file_name}
+    learned |= {ids.repo_name, ids.file_sep}
+    pads = (tokenizer.token_to_id(each) for each in _PADS)
+    pad = next((each for each in pads if each is not None and each not in learned), None)
+    if pad is None:
+        raise ValueError(
+            f"the tokenizer has no token to fill rows with (one of {', '.join(_PADS)}): "
+            "`footnote train tokenizer` learns one that has it"
+        )
+    size = tokenizer.get_vocab_size(with_added_tokens=True)
+    return Vocabulary(encode=encode, ids=ids, pad=pad, size=size)

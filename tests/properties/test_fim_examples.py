@@ -14,9 +14,11 @@ from trainer.examples import (
     choose_span,
     crop,
     cut_document,
+    is_table,
     lazily_nodes,
     make_example,
 )
+from trainer.repository import Other
 from trainer.vocabulary import learn, vocabulary_of
 
 TEXTS = st.one_of(
@@ -55,7 +57,7 @@ def words(tokenizer) -> Vocabulary:
 
 
 def piece_of(text: str, language: str = "python") -> Piece:
-    return Piece(text=text, start=0, path="a.py", language=language, is_end=True)
+    return Piece(text, 0, "a.py", language, is_end=True, package="pack")
 
 
 @given(TEXTS, SEEDS, st.sampled_from(ONLY), st.sampled_from(["python", "javascript"]))
@@ -88,10 +90,51 @@ def test_prefix_middle_and_suffix_make_the_document_again(words, tokenizer, text
     assert "".join(tokenizer.decode(each, skip_special_tokens=False) for each in parts) == text
 
 
+@given(
+    text=TEXTS,
+    seed=SEEDS,
+    limit=st.integers(min_value=200, max_value=2000),
+    others=st.lists(st.builds(Other, st.just("b/c.py"), TEXTS, st.just(0)), max_size=3),
+    spm_rate=st.sampled_from([0.0, 1.0]),
+)
+@settings(deadline=None)
+def test_an_example_of_a_repository_can_be_taken_apart(
+    words, tokenizer, text, seed, limit, others, spm_rate
+):
+    spans = SpanRecipe(fim_rate=1.0, spm_rate=spm_rate, package_rate=1.0, max_middle=12)
+    tokens = make_example(
+        piece_of(text),
+        lazily_nodes(text, "python"),
+        words,
+        spans=spans,
+        layout=FimLayout(),
+        limit=limit,
+        rng=Random(seed),
+        others=iter(others),
+    )
+    order = "spm" if spm_rate else "psm"
+    parsed = parse(FimLayout(), tokens, words.ids, order=order, prefix_length=1 << 20)
+
+    def decode(ids):
+        return tokenizer.decode(ids, skip_special_tokens=False)
+
+    assert len(tokens) <= limit
+    assert tokens.count(words.ids.end) == 1
+    assert (decode(parsed.repository), decode(parsed.path)) == ("pack", "a.py")
+    whole = decode(parsed.prefix) + decode(parsed.middle) + decode(parsed.suffix)
+    assert sorted(whole) == sorted(text) or len(tokens) == limit
+    shown = [decode(each) for _, each in parsed.files]
+    assert all(any(part in other.text or "\ufffd" in part for other in others) for part in shown)
+    assert all(decode(path) == "b/c.py" for path, _ in parsed.files)
+    useful = [other.text for other in others if not is_table(other.text)]
+    if limit > 1500 and len(text) < 100 and useful and len(useful[0]) < 200:
+        assert shown[-1] == useful[0]  # the most telling file stands last
+
+
 @given(text=TEXTS, seed=SEEDS, limit=st.integers(min_value=64, max_value=128))
 @settings(deadline=None)
 def test_a_middle_is_never_cut_and_always_ended(words, text, seed, limit):
-    spans = SpanRecipe(fim_rate=1.0, spm_rate=0.0, path_rate=0.0, max_middle=12)
+    spans = SpanRecipe(fim_rate=1.0, spm_rate=0.0, path_rate=0.0, package_rate=0.0, max_middle=12)
     chosen = {}
 
     def record(piece_text: str) -> list[int]:
@@ -150,3 +193,45 @@ def test_a_middle_of_emoji_that_no_row_can_hold_becomes_a_plain_example(words, s
     assert len(tokens) <= 64
     if words.ids.middle not in tokens:  # plain, and its document goes on after the row
         assert tokens[-1] == words.pad
+
+
+@pytest.mark.parametrize("path_rate", [0.0, 0.5])
+@pytest.mark.parametrize("package_rate", [0.0, 0.25, 1.0])
+def test_a_files_path_and_its_packages_name_are_given_at_rates_of_their_own(
+    words, path_rate, package_rate
+):
+    spans = SpanRecipe(path_rate=path_rate, package_rate=package_rate)
+    rng = Random(7)
+    seen = {(False, False): 0, (False, True): 0, (True, False): 0, (True, True): 0}
+    for _ in range(2000):
+        tokens = make_example(
+            piece_of("a = 1\nb = 2\n"),
+            list,
+            words,
+            spans=spans,
+            layout=FimLayout(),
+            limit=64,
+            rng=rng,
+        )
+        seen[words.ids.file_name in tokens, words.ids.repo_name in tokens] += 1
+
+    for (path, package), count in seen.items():
+        share = (path_rate if path else 1 - path_rate) * (
+            package_rate if package else 1 - package_rate
+        )
+        assert count == pytest.approx(2000 * share, abs=80)
+
+
+def test_a_layout_of_one_order_gets_only_that_order(words):
+    layout = FimLayout(spm=())
+    for seed in range(40):
+        tokens = make_example(
+            piece_of("a = 1\nb = 2\n"),
+            list,
+            words,
+            spans=SpanRecipe(fim_rate=1.0, spm_rate=1.0),
+            layout=layout,
+            limit=64,
+            rng=Random(seed),
+        )
+        assert parse(layout, tokens, words.ids, order="psm").middle

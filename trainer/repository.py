@@ -1,0 +1,187 @@
+"""Which other files of a package tell most about one of its files: what it imports, its neighbours."""
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from indexer.languages import LANGUAGES
+from trainer.texts import SourceFile, Texts
+
+_HEAD = 20_000  # characters in which imports are looked for
+_PYTHON = re.compile(
+    r"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]*)|import[ \t]+([\w., \t]+))",
+    re.MULTILINE,
+)
+_SCRIPT = re.compile(
+    r"\b(?:import|export)\b([^'\";]*?)\bfrom\s*['\"](\.[^'\"\n]*)['\"]"
+    r"|(?:([\w${}, \t]+)=[ \t]*)?\brequire\(\s*['\"](\.[^'\"\n]*)['\"]"
+)
+_NAME = re.compile(r"[A-Za-z_$][\w$]*")
+_NO_NAMES = frozenset(
+    {"as", "import", "from", "export", "type", "const", "let", "var", "default"}
+)  # fmt: skip
+_SCRIPTS = ("javascript", "javascriptreact", "typescript", "typescriptreact")
+_FAMILIES = {
+    ending: family
+    for family in (("python",), _SCRIPTS)
+    for language in family
+    for ending in LANGUAGES[language]
+}
+_INDEXES = ("__init__", "index")
+_PACKAGES = 64  # whose paths are remembered
+_FAR = 32  # files from elsewhere in the package that are offered at most
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another file of the package, to be shown before the one that is completed."""
+
+    path: str
+    text: str
+    start: int  # where what is imported from it is defined, at a line start; 0 if nothing is
+
+
+@dataclass(frozen=True, slots=True)
+class _Package:
+    modules: dict[str, int]  # path without its ending, as an import would spell it -> number
+    folders: dict[tuple[str, object], list[int]]  # folder and family of languages -> files
+    families: dict[object, list[int]]
+
+
+class Repositories:
+    """The packages of a corpus, seen from one of their files."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+        self._packages: dict[int, _Package] = {}
+
+    def others(self, index: int, file: SourceFile, rng: Random) -> Iterator[Other]:
+        """Other files of this one's package, the most telling first.
+
+        First what the file imports, in an order drawn anew, then its directory's files, then some
+        of the rest of the package. The same `rng` gives the same. Only files of languages that can
+        import each other are shown.
+        """
+        package = self._package(index)
+        family = _family(file.path)
+        if family is None:
+            return
+        seen = {index}
+        imported = [
+            (number, names)
+            for module, names in imports(file)
+            if (number := _find(package, module)) is not None
+        ]
+        rng.shuffle(imported)
+        for number, names in imported:
+            if number not in seen:
+                seen.add(number)
+                yield self._other(number, names)
+        near = package.folders[posixpath.dirname(file.path), family]
+        far = package.families[family]
+        for group in (near, far):
+            for number in rng.sample(group, min(len(group), _FAR)):
+                if number not in seen:
+                    seen.add(number)
+                    yield self._other(number, ())
+
+    def _other(self, number: int, names: tuple[str, ...]) -> Other:
+        file = self._texts[number]
+        return Other(file.path, file.text, _definition(file.text, names))
+
+    def _package(self, index: int) -> _Package:
+        siblings = self._texts.siblings(index)
+        key = int(siblings[0])
+        if key not in self._packages:
+            if len(self._packages) >= _PACKAGES:
+                self._packages.clear()
+            self._packages[key] = self._read(siblings.tolist())
+        return self._packages[key]
+
+    def _read(self, siblings: list[int]) -> _Package:
+        package = _Package({}, defaultdict(list), defaultdict(list))
+        files = {self._texts.path(each): each for each in siblings}
+        for path in sorted(files, key=lambda each: (each.count("/"), each)):
+            family = _family(path)
+            if family is not None:
+                package.folders[posixpath.dirname(path), family].append(files[path])
+                package.families[family].append(files[path])
+                for spelling in _spellings(path):
+                    package.modules.setdefault(spelling, files[path])
+        return package
+
+
+def _spellings(path: str) -> Iterator[str]:
+    """What an import may call a file: its path without the ending, also without a first folder."""
+    stem = posixpath.splitext(path)[0]
+    folder, name = posixpath.split(stem)
+    stem = folder if name in _INDEXES else stem
+    yield stem
+    if "/" in stem:
+        yield stem.split("/", 1)[1]
+    yield path
+
+
+def _family(path: str) -> object:
+    """The languages whose files can import each other; None for those that import nothing."""
+    return _FAMILIES.get(posixpath.splitext(path)[1].lower())
+
+
+def _find(package: _Package, module: str) -> int | None:
+    """The file of a module, or of the package that it is a name in."""
+    for spelling in (module, posixpath.splitext(module)[0], posixpath.dirname(module)):
+        if spelling and spelling in package.modules:
+            return package.modules[spelling]
+    return None
+
+
+def imports(file: SourceFile) -> list[tuple[str, tuple[str, ...]]]:
+    """The modules that a file imports, as paths without endings, and the names it takes of each."""
+    head = file.text[:_HEAD]
+    folder = posixpath.dirname(file.path)
+    found: dict[str, list[str]] = {}
+    if file.language == "python":
+        for match in _PYTHON.finditer(head):
+            source, names, plain = match.groups()
+            if plain is not None:
+                for each in plain.split(","):
+                    found.setdefault(each.split(" as ")[0].strip().replace(".", "/"), [])
+                continue
+            module = _python_module(source, folder)
+            for each in names.strip("() \t").replace("\n", " ").split(","):
+                name = each.split(" as ")[0].strip()
+                if name.isidentifier():
+                    found.setdefault(posixpath.join(module, name), []).append(name)
+    elif file.language in _SCRIPTS:
+        for match in _SCRIPT.finditer(head):
+            clause = match.group(1) or match.group(3) or ""
+            target = match.group(2) or match.group(4)
+            module = posixpath.normpath(posixpath.join(folder, target))
+            names = [each for each in _NAME.findall(clause) if each not in _NO_NAMES]
+            found.setdefault(module, []).extend(names)
+    return [(module, tuple(names)) for module, names in found.items()]
+
+
+def _python_module(source: str, folder: str) -> str:
+    dots = len(source) - len(source.lstrip("."))
+    path = source.lstrip(".").replace(".", "/")
+    for _ in range(dots - 1):
+        folder = posixpath.dirname(folder)
+    return posixpath.join(folder, path) if dots else path
+
+
+def _definition(text: str, names: tuple[str, ...]) -> int:
+    """Where the first of the names that this file defines is defined, at its line start; else 0."""
+    for name in names:
+        found = re.search(
+            r"^(?:[^\n#/*=]*\b(?:def|class|function|const|let|var|interface|type|enum)[ \t]+"
+            rf"{re.escape(name)}\b|{re.escape(name)}[ \t]*[:=])",
+            text,
+            re.MULTILINE,
+        )
+        if found:
+            return found.start()
+    return 0
