@@ -33,7 +33,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     },
     "Model": {
         "train": "learning: tokenizer, pretrain",
-        "eval": "quality: infill, loss, attribution",
+        "eval": "quality: infill, loss, functional, attribution",
         "bench": "speed: completion, beside Hugging Face generate",
     },
 }

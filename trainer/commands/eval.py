@@ -8,6 +8,7 @@ from collections.abc import Callable
 _WHAT = {
     "infill": ("trainer.commands.eval_infill", "exact match and similarity of text put into gaps"),
     "loss": ("trainer.commands.eval_loss", "bits per byte of whole files, by language"),
+    "functional": ("trainer.commands.eval_functional", "pass@k of programs, by running them"),
     "attribution": ("trainer.evaluation.attribution", "planted copies found, false warnings"),
 }
 

@@ -134,7 +134,8 @@ def build_root(base: Path, visible: Sequence[str], box: str, size: int) -> None:
     (base / "proc").mkdir()
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | _MS_RDONLY
     _mount("proc", str(base / "proc"), "proc", flags)
-    (base / "tmp").symlink_to(box)
+    if not (base / "tmp").exists():  # it does where a toolchain lies beneath
+        (base / "tmp").symlink_to(box)
     _restrict(base, _READ_ONLY, recursive=False)
     os.chdir(base)
     _check(_libc.syscall(_long(_machine()[1]), b".", b"."), "pivot_root")
