@@ -18,9 +18,9 @@ from trainer.examples import (
     Vocabulary,
     cut_document,
     is_table,
-    lazily_nodes,
     make_example,
 )
+from trainer.nodes import nodes_within
 from trainer.repository import Other, Repositories
 from trainer.texts import Texts, open_texts
 from trainer.visits import Visits, plan_visits
@@ -65,7 +65,7 @@ class Block:
     """Rows that were packed together, and what went into them."""
 
     rows: Rows
-    characters: int  # of source text that became tokens
+    bytes: int  # of source text that became tokens, other files shown with it not counted
 
 
 def open_source(plan: Plan) -> Source:
@@ -117,10 +117,10 @@ def make_block(number: int, source: Source) -> Block:
     order = source.visits.order(epoch)
     rng = Random(f"{data.seed}/{epoch}/{within}")
     examples = []
-    characters = 0
+    total = 0
     for index in order[within * data.documents_per_block :][: data.documents_per_block]:
         for piece, nodes, others in _pieces(index, source, rng):
-            characters += len(piece.text)
+            total += len(piece.text if piece.text.isascii() else piece.text.encode())
             examples.append(
                 make_example(
                     piece,
@@ -137,19 +137,18 @@ def make_block(number: int, source: Source) -> Block:
     rows = pack(examples, data.context + 1, vocabulary.pad, dtype)
     mixed = list(range(len(rows)))
     rng.shuffle(mixed)
-    return Block(rows[mixed], characters)
+    return Block(rows[mixed], total)
 
 
 def _pieces(
     index: int, source: Source, rng: Random
 ) -> Iterator[tuple[Piece, Callable[[], Sequence[Span]], Iterable[Other] | None]]:
-    """What one file gives in an epoch: its pieces, its syntax nodes, and the files to show first.
+    """What one file gives in an epoch: its pieces, their syntax nodes, the files to show first.
 
     Where others are shown, the pieces are half as long: the other half of a row is for them.
     """
     data, spans = source.plan.data, source.plan.spans
     file = source.texts[index]
-    nodes = lazily_nodes(file.text, file.language)
     size = data.context * data.characters_per_token
     is_repository = rng.random() < spans.repository_rate and len(source.texts.siblings(index)) > 1
     pieces = cut_document(file.text, int(size / 2 if is_repository else size), rng)
@@ -160,5 +159,6 @@ def _pieces(
         if is_table(text):
             continue
         others = source.repositories.others(index, file, rng) if is_repository else None
+        nodes = nodes_within(file.text, file.language, (start, end), rng)
         is_end = end == len(file.text)
         yield Piece(text, start, file.path, file.language, is_end, file.package), nodes, others

@@ -8,7 +8,6 @@ from random import Random
 
 from engine.fim import FimLayout, Order, SentinelIds, heading, render
 from trainer.config import SpanRecipe
-from trainer.nodes import node_spans
 from trainer.repository import Other
 
 Span = tuple[int, int]  # character offsets: start of the middle, end of the middle
@@ -74,7 +73,8 @@ def choose_span(
 ) -> Span:
     """The middle of a piece by the recipe's span laws; never empty.
 
-    `nodes` gives the syntax nodes of the whole document, asked for only when that law is drawn.
+    `nodes` gives some syntax nodes of the document in and around the piece, other ones at each
+    call; it is asked only when that law is drawn.
     The cursor of a piece cut out of a long file leans to its end: real prompts have more before
     the gap than after it.
     """
@@ -82,7 +82,7 @@ def choose_span(
     law = rng.choices(("single_line", "block", "node", "random"), laws)[0]
     span: Span | None = None
     if law == "node":
-        span = _node(piece, nodes(), spans, rng)
+        span = _node(piece, nodes, spans, rng)
     elif law == "random":
         span = _random(piece.text, spans, rng)
     elif law == "block":
@@ -174,17 +174,19 @@ def _block(piece: Piece, spans: SpanRecipe, rng: Random) -> Span | None:
     return None
 
 
-def _node(piece: Piece, nodes: Sequence[Span], spans: SpanRecipe, rng: Random) -> Span | None:
+def _node(
+    piece: Piece, nodes: Callable[[], Sequence[Span]], spans: SpanRecipe, rng: Random
+) -> Span | None:
     """A whole syntax node inside the piece (AST-FIM, arXiv 2506.00204)."""
-    low = bisect.bisect_left(nodes, (piece.start, 0))
-    high = bisect.bisect_left(nodes, (piece.start + len(piece.text), 0))
-    for _ in range(12):
-        if low >= high:
-            return None
-        start, end = nodes[rng.randrange(low, high)]
-        start, end = start - piece.start, end - piece.start
-        if 2 <= end - start <= spans.max_middle // 2 and end <= len(piece.text):
-            return start, end
+    for _ in range(3):
+        near = nodes()
+        low = bisect.bisect_left(near, (piece.start, 0))
+        high = bisect.bisect_left(near, (piece.start + len(piece.text), 0))
+        for _ in range(6 if low < high else 0):
+            start, end = near[rng.randrange(low, high)]
+            start, end = start - piece.start, end - piece.start
+            if 2 <= end - start <= spans.max_middle // 2 and end <= len(piece.text):
+                return start, end
     return None
 
 
@@ -307,15 +309,3 @@ def crop(
     for_suffix = min(len(suffix), max(room - int(room * share), room - len(prefix)))
     for_prefix = room - for_suffix
     return prefix[len(prefix) - for_prefix :] if for_prefix else [], suffix[:for_suffix]
-
-
-def lazily_nodes(text: str, language: str) -> Callable[[], Sequence[Span]]:
-    """The sorted syntax nodes of a document, found on the first call."""
-    found: list[Sequence[Span]] = []
-
-    def nodes() -> Sequence[Span]:
-        if not found:
-            found.append(node_spans(text, language))
-        return found[0]
-
-    return nodes

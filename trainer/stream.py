@@ -20,6 +20,15 @@ class _Lane:
     empty: int = 0  # blocks without a row, one after the other
 
 
+@dataclass(slots=True)
+class Used:
+    """What was begun to be used so far, in whole blocks."""
+
+    blocks: int = 0
+    rows: int = 0
+    bytes: int = 0  # of source text
+
+
 class RowStream:
     """One process's share of the rows of each step, in the order of the plan.
 
@@ -44,8 +53,7 @@ class RowStream:
         the corpus or the tokenizer is of no use.
         """
         self.plan = plan
-        self.blocks_used = 0
-        self.characters_used = 0  # of source text, in the blocks that were begun
+        self.used = Used()
         lanes = _own_lanes(plan.data, rank, world)
         places = _checked(start, plan.data)
         self._lanes = [_Lane(block, row) for block, row in places[lanes.start : lanes.stop]]
@@ -63,6 +71,16 @@ class RowStream:
         `accelerate.utils.gather_object(stream.position)` is just that, on every process.
         """
         return [[lane.block, lane.row] for lane in self._lanes]
+
+    @property
+    def pad(self) -> int:
+        """The token that fills rows."""
+        return self._source.vocabulary.pad
+
+    @property
+    def ahead(self) -> int:
+        """Blocks that can be ready before they are needed."""
+        return (self._ahead + 1) * len(self._lanes)
 
     def take(self) -> Rows:
         """The rows of the next step, [rows / world, context + 1]; never ends.
@@ -94,8 +112,9 @@ class RowStream:
         """The rows of the lane's block, passing over blocks that have none."""
         while lane.rows is None:
             block = self._block(lane.block)
-            self.blocks_used += 1
-            self.characters_used += block.characters
+            self.used.blocks += 1
+            self.used.rows += len(block.rows)
+            self.used.bytes += block.bytes
             if len(block.rows):
                 lane.rows, lane.empty = block.rows, 0
                 break

@@ -1,5 +1,6 @@
 """Training examples: parts make the document again, middles stay whole, whatever the document."""
 
+import ast
 from random import Random
 
 import pytest
@@ -15,9 +16,9 @@ from trainer.examples import (
     crop,
     cut_document,
     is_table,
-    lazily_nodes,
     make_example,
 )
+from trainer.nodes import nodes_near, nodes_within
 from trainer.repository import Other
 from trainer.vocabulary import learn, vocabulary_of
 
@@ -63,11 +64,93 @@ def piece_of(text: str, language: str = "python") -> Piece:
 @given(TEXTS, SEEDS, st.sampled_from(ONLY), st.sampled_from(["python", "javascript"]))
 def test_every_law_cuts_a_middle_that_is_not_empty(text, seed, spans, language):
     start, end = choose_span(
-        piece_of(text, language), lazily_nodes(text, language), spans, Random(seed)
+        piece_of(text, language),
+        nodes_within(text, language, (0, len(text)), Random(seed)),
+        spans,
+        Random(seed),
     )
 
     assert 0 <= start < end <= len(text)
     assert end - start <= spans.max_middle
+
+
+PROGRAM = '''\
+import os
+
+@cached
+class Shape(Base):
+    """Naïve."""
+
+    def area(self, scale=1.0):
+        if not self.sides:
+            return 0
+        else:
+            scale += 1  # not less
+        return sum(each.length for each in self.sides) * scale
+
+    def name(self): return "é" + self.kind[2]
+
+if __name__ == "__main__":
+    print(Shape().area(), "\N{GRINNING FACE}")
+    for each in (
+        1,
+    ):
+        pass
+'''
+
+
+def test_nodes_of_python_are_whole_nodes_of_what_the_place_is_in():
+    def near(marker: str) -> list[str]:
+        place = PROGRAM.index(marker)
+        return [PROGRAM[a:b] for a, b in nodes_near(PROGRAM, "python", place)]
+
+    assert {'"é" + self.kind[2]', "self.kind", 'return "é" + self.kind[2]'} <= set(near("kind"))
+    assert {"self.sides", "each.length"} <= set(near("each.length"))
+    assert not any("kind" in node for node in near("each.length"))
+    assert {"Shape().area()", '"\N{GRINNING FACE}"'} <= set(near("Shape()"))
+    assert "import os" in near("import")
+    assert any(node.startswith("for each in (\n") for node in near("pass"))
+
+
+def test_nodes_near_any_place_are_nodes_of_the_whole_program():
+    lines = PROGRAM.split("\n")
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+
+    def offset(number, column):
+        return starts[number - 1] + len(lines[number - 1].encode()[:column].decode())
+
+    whole = set()
+    for node in ast.walk(ast.parse(PROGRAM)):
+        for first, last in ((node, node), *bodies(node)):
+            if isinstance(first, (ast.expr, ast.stmt)):
+                end = offset(last.end_lineno, last.end_col_offset)
+                whole.add((offset(first.lineno, first.col_offset), end))
+
+    for place in range(len(PROGRAM)):
+        assert set(nodes_near(PROGRAM, "python", place)) <= whole
+
+
+def bodies(node):
+    body = getattr(node, "body", None)
+    return [(body[0], body[-1])] if isinstance(body, list) and isinstance(node, ast.stmt) else []
+
+
+def test_lines_that_do_not_parse_still_have_brackets_and_quotes():
+    text = "def f():\n    s = (1, '''\nnot indented\n''')\n    return [2, 3]\n"
+
+    found = nodes_near(text, "python", text.index("[2"))
+
+    assert "2, 3" in [text[a:b] for a, b in found]
+
+
+def test_nodes_of_other_languages_are_what_brackets_and_quotes_hold():
+    text = "const a = f(x, [1, 2], 'word');\nif (b) { g(); }\n"
+
+    found = [text[a:b] for a, b in nodes_near(text, "javascript", 12)]
+
+    assert found == ["x, [1, 2], 'word'", "1, 2", "word", "b", " g(); "]
 
 
 @given(text=TEXTS, seed=SEEDS)
@@ -76,7 +159,7 @@ def test_prefix_middle_and_suffix_make_the_document_again(words, tokenizer, text
     spans = SpanRecipe(fim_rate=1.0, spm_rate=0.0)
     tokens = make_example(
         piece_of(text),
-        lazily_nodes(text, "python"),
+        nodes_within(text, "python", (0, len(text)), Random(seed)),
         words,
         spans=spans,
         layout=FimLayout(),
@@ -104,7 +187,7 @@ def test_an_example_of_a_repository_can_be_taken_apart(
     spans = SpanRecipe(fim_rate=1.0, spm_rate=spm_rate, package_rate=1.0, max_middle=12)
     tokens = make_example(
         piece_of(text),
-        lazily_nodes(text, "python"),
+        nodes_within(text, "python", (0, len(text)), Random(seed)),
         words,
         spans=spans,
         layout=FimLayout(),
@@ -143,7 +226,7 @@ def test_a_middle_is_never_cut_and_always_ended(words, text, seed, limit):
 
     tokens = make_example(
         piece_of(text),
-        lazily_nodes(text, "python"),
+        nodes_within(text, "python", (0, len(text)), Random(seed)),
         Vocabulary(encode=record, ids=words.ids, pad=words.pad),
         spans=spans,
         layout=FimLayout(),
@@ -182,7 +265,7 @@ def test_a_middle_of_emoji_that_no_row_can_hold_becomes_a_plain_example(words, s
     text = "x = '" + "\N{GRINNING FACE}\N{GOTHIC LETTER AHSA}" * 300 + "'\n"
     tokens = make_example(
         piece_of(text),
-        lazily_nodes(text, "python"),
+        nodes_within(text, "python", (0, len(text)), Random(seed)),
         words,
         spans=SpanRecipe(single_line=1, block=0, node=0, random=0, fim_rate=1.0),
         layout=FimLayout(),
