@@ -82,7 +82,8 @@ class Reporter:
         if now - self._said < (0.2 if self.live else self.every_s) and record["progress"] < 1:
             return
         self._said = now
-        sys.stderr.write(f"{self._line(record, now)}{chr(13) if self.live else chr(10)}")
+        line = self._line(record, now)
+        sys.stderr.write(f"\r\x1b[K{line}" if self.live else f"{line}\n")  # ESC [K clears the line
         sys.stderr.flush()
 
     def _line(self, record: Mapping[str, float], now: float) -> str:

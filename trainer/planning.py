@@ -170,7 +170,7 @@ def _period(seconds: float) -> str:
     for unit, size in (("days", 86_400.0), ("hours", 3600.0)):
         if seconds >= 2 * size:
             return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.1f} seconds"
 
 
 def _short(number: float) -> str:

@@ -120,3 +120,13 @@ def test_a_dry_run_says_what_it_takes_and_trains_nothing(tmp_path, monkeypatch, 
     assert "15.5 B parameters" in said
     assert "A100 80GB" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_curves_of_several_runs_are_drawn_beside_each_other(finished, tmp_path, capsys):
+    picture = tmp_path / "curves.png"
+
+    assert main(["curves", str(finished), "--out", str(picture)]) == 0
+    assert picture.stat().st_size > 5000
+    assert "steps" in capsys.readouterr().out
+    assert main(["curves", str(tmp_path), "--out", str(picture)]) == 2
+    assert "no run" in capsys.readouterr().err

@@ -38,6 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     tokenizer.set_defaults(run=_tokenizer)
     add_pretrain(commands)
+    curves = commands.add_parser("curves", help="the losses of several runs in one picture")
+    curves.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
+    curves.add_argument("--out", type=Path, default=Path("curves.png"), help="default curves.png")
+    curves.set_defaults(run=_curves)
     return parser
 
 
@@ -74,6 +78,16 @@ def _counted(documents: Iterator[Document], taken: list[int]) -> Iterator[str]:
             said = time.monotonic()
             sys.stderr.write(f"reading: {taken[1] / 1e6:.0f} MB\n")
         yield document.text
+
+
+def _curves(options: argparse.Namespace) -> int:
+    from trainer.curve import compare
+    from trainer.evaluation.report import table
+
+    rows = compare({folder.name: folder for folder in options.runs}, options.out)
+    print(table(rows))
+    print(f"\ndrawn to {options.out}")
+    return 0
 
 
 if __name__ == "__main__":

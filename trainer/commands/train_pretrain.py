@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.home import corpus_folder, data_home
 from trainer.config import Recipe, load_recipe
+from trainer.launching import launch
 from trainer.planning import describe
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ def train(options: argparse.Namespace, recipe: Recipe, **more: Any) -> int:
     if options.folder is None:
         raise ValueError("say where the run is to be kept: --run FOLDER")
     if options.processes > 1 and "RANK" not in os.environ:
-        _start_processes(options.processes)
+        return launch(
+            [sys.executable, "-m", "trainer.commands.train", *_given()], options.processes
+        )
     _tune_runtime()
     if first:
         sys.stderr.write(describe(recipe, processes) + "\n")
@@ -151,22 +154,6 @@ def _train(run: "Run", *, first: bool) -> int:
     if first:
         print(f"\nexported to {exported}")
     return 0
-
-
-def _start_processes(count: int) -> None:
-    """Become torchrun, which starts this command `count` times and joins them."""
-    arguments = [
-        "--standalone",
-        "--nproc-per-node",
-        str(count),
-        "-m",
-        "--",
-        "trainer.commands.train",
-    ]
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // count)))
-    command = [sys.executable, "-m", "torch.distributed.run", *arguments, *_given()]
-    os.execv(sys.executable, command)  # noqa: S606 -- ourselves
 
 
 def _given() -> list[str]:
