@@ -11,9 +11,17 @@ from engine.fim import FimLayout
 
 _PSM = ("<prefix>", "P", "<suffix>", "S", "<middle>")
 
-# More particular vocabularies first: Qwen's has several end tokens, StarCoder's spelling is the
-# one that others adopted (Granite).
+
+def _alone(prefix: str, suffix: str, middle: str, end: str) -> FimLayout:
+    """A family that is shown one file at a time and told no names."""
+    return FimLayout(prefix, suffix, middle, end, "", "", "", _PSM, ())
+
+
+# More particular vocabularies first: those whose middles end in a token of their own come before
+# the spelling that they share with others.
 KNOWN = (
+    # CodeGemma: Qwen's spelling, but a middle ends where the next file would begin.
+    _alone("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_separator|>"),
     FimLayout(
         prefix="<|fim_prefix|>",
         suffix="<|fim_suffix|>",
@@ -26,18 +34,19 @@ KNOWN = (
         spm=(),
     ),
     # DeepSeek-Coder, whose bars are wide and whose blanks are blocks: begin P hole S end.
-    FimLayout(
-        prefix="<\uff5cfim\u2581begin\uff5c>",
-        suffix="<\uff5cfim\u2581hole\uff5c>",
-        middle="<\uff5cfim\u2581end\uff5c>",
-        end="<\uff5cend\u2581of\u2581sentence\uff5c>",
-        file_name="",
-        repo_name="",
-        file_sep="",
-        psm=_PSM,
-        spm=(),
+    _alone(
+        "<\uff5cfim\u2581begin\uff5c>",
+        "<\uff5cfim\u2581hole\uff5c>",
+        "<\uff5cfim\u2581end\uff5c>",
+        "<\uff5cend\u2581of\u2581sentence\uff5c>",
     ),
-    FimLayout(file_name="", repo_name="", file_sep="", psm=_PSM, spm=()),
+    # CodeLlama, whose sentinels begin with the block that stands for a blank.
+    _alone("\u2581<PRE>", "\u2581<SUF>", "\u2581<MID>", "\u2581<EOT>"),
+    # StarCoder, StarCoder2 and Granite Code; then Granite 3 in both spellings; then SantaCoder.
+    _alone("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<|endoftext|>"),
+    _alone("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<|end_of_text|>"),
+    _alone("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|end_of_text|>"),
+    _alone("<fim-prefix>", "<fim-suffix>", "<fim-middle>", "<|endoftext|>"),
 )
 
 

@@ -32,3 +32,23 @@ def test_starcoders_spelling_alone_says_nothing_of_repositories(tokens):
 
 def test_a_vocabulary_without_the_tokens_has_no_layout():
     assert layout_of(vocabulary("<|endoftext|>", "<fim_prefix>")) is None
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_separator|>", "<eos>"),
+        ("\u2581<PRE>", "\u2581<SUF>", "\u2581<MID>", "\u2581<EOT>", "</s>"),
+        ("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<|end_of_text|>"),
+        ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|end_of_text|>"),
+        ("<fim-prefix>", "<fim-suffix>", "<fim-middle>", "<|endoftext|>"),
+    ],
+    ids=["codegemma", "codellama", "granite", "granite with bars", "santacoder"],
+)
+def test_other_families_are_known_by_their_own_tokens(tokens):
+    layout = layout_of(vocabulary(*tokens))
+
+    assert layout is not None
+    assert (layout.prefix, layout.suffix, layout.middle, layout.end) == tokens[:4]
+    assert layout.psm
+    assert not layout.spm

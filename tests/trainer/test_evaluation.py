@@ -1,6 +1,5 @@
 """The measurements measure what their protocols say."""
 
-import gzip
 import json
 
 import pytest
@@ -58,28 +57,6 @@ def test_cases_are_the_same_every_time_and_make_the_file_again(kind):
 def test_a_line_case_ends_where_its_line_ends():
     for each in cases.draw(FILES, kind="line", language="python", count=20):
         assert each.suffix.startswith("\n")
-
-
-@pytest.mark.parametrize("name", ["cases.jsonl", "cases.jsonl.gz"])
-def test_published_layouts_are_read(tmp_path, name):
-    human = {"task_id": "A/1", "prompt": "x = ", "suffix": "\n", "canonical_solution": "1"}
-    santa = {"prompt": "{", "suffix": "}", "canonical_solution": "a\nb", "language": "js"}
-    opener = gzip.open if name.endswith("gz") else open
-    with opener(tmp_path / name, "wt", encoding="utf-8") as out:
-        out.write(f"{json.dumps(human)}\n\n{json.dumps(santa)}\n")
-
-    first, second = cases.read_cases(tmp_path / name)
-
-    assert (first.name, first.kind, first.language, first.middle) == ("A/1", "line", "python", "1")
-    assert (second.kind, second.language) == ("block", "javascript")
-
-
-@pytest.mark.parametrize("line", ["[]", "{}", "x"])
-def test_another_layout_is_named_with_its_line(tmp_path, line):
-    (tmp_path / "c.jsonl").write_text(f"\n{line}\n", encoding="utf-8")
-
-    with pytest.raises(ValueError, match=r"c\.jsonl:2.*canonical_solution"):
-        cases.read_cases(tmp_path / "c.jsonl")
 
 
 def test_scores_tell_first_line_from_strict():
@@ -141,7 +118,8 @@ def held_out(tmp_path_factory):
 def test_eval_infill_compares_the_model_with_the_floor(finished, held_out, tmp_path, capsys):
     out = tmp_path / "infill.json"
     arguments = ["--model", str(finished / "export"), "--held-out", str(held_out)]
-    arguments += ["--cases", "3", "--by", "spm,psm,engine", "--context", "100", "--json", str(out)]
+    arguments += ["--cases", "3", "--by", "spm,psm,engine", "--context", "100"]
+    arguments += ["--kind", "line,block", "--json", str(out)]
 
     code = eval_command.main(["infill", *arguments])
 
@@ -159,32 +137,3 @@ def test_eval_infill_compares_the_model_with_the_floor(finished, held_out, tmp_p
     ]
     assert len(result["cases"]) == 3 * 3 * 2
     assert "one gap per file" in capsys.readouterr().out
-
-
-def test_eval_infill_reads_a_published_file(finished, tmp_path, capsys):
-    path = tmp_path / "single.jsonl"
-    case = {"task_id": "A/1", "prompt": "def f(x):\n", "suffix": "\n", "canonical_solution": "  1"}
-    path.write_text(json.dumps(case), encoding="utf-8")
-
-    code = eval_command.main(
-        ["infill", str(path), "--model", str(finished / "export"), "--by", "spm"]
-    )
-
-    assert code == 0
-    assert "single.jsonl" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("what", ["loss", "infill"])
-def test_what_is_missing_is_said(what, finished, held_out, tmp_path, capsys):
-    no_model = [what, "--model", str(tmp_path / "none"), "--held-out", str(held_out)]
-    no_files = [what, "--model", str(finished / "export"), "--held-out", str(tmp_path / "none")]
-
-    assert eval_command.main(no_model) == 2
-    assert "none" in capsys.readouterr().err
-    assert eval_command.main(no_files) == 2
-    assert "footnote setup" in capsys.readouterr().err
-    if what == "infill":
-        assert (
-            eval_command.main([what, *no_files[1:3], "--held-out", str(held_out), "--by", "x"]) == 2
-        )
-        assert "--by" in capsys.readouterr().err

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 _WHAT = {
     "infill": ("trainer.commands.eval_infill", "exact match and similarity of text put into gaps"),
-    "loss": ("trainer.commands.eval_loss", "bits per byte of whole files, by language"),
+    "loss": ("trainer.commands.eval_loss", "bits per byte, by language and position in the file"),
+    "memorization": ("trainer.commands.eval_memorization", "completions that copy the corpus"),
     "functional": ("trainer.commands.eval_functional", "pass@k of programs, by running them"),
     "attribution": ("trainer.evaluation.attribution", "planted copies found, false warnings"),
 }

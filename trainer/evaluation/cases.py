@@ -1,13 +1,10 @@
-"""Gaps in files the model has never seen: drawn the same way every time, or read from a file."""
+"""Gaps in files the model has never seen, drawn the same way every time."""
 
 import ast
-import gzip
 import hashlib
-import json
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 from indexer.document import Document
@@ -16,7 +13,7 @@ from trainer.examples import Piece, choose_span
 
 LINE = SpanRecipe(single_line=1, block=0, node=0, random=0, closer_rate=0, max_middle=400)
 BLOCK = SpanRecipe(single_line=0, block=1, node=0, random=0, max_middle=600)
-_MAX_FILE = 100_000  # characters; longer files are tables and bundles
+MAX_FILE = 100_000  # characters; longer files are tables and bundles
 
 PROTOCOL = (
     "one gap per file, files in the order of their content hash; line: in a random line that is "
@@ -26,16 +23,27 @@ PROTOCOL = (
 
 
 @dataclass(frozen=True, slots=True)
+class OtherFile:
+    """Another file of the same package, and the place in it that matters."""
+
+    path: str
+    text: str
+    offset: int  # characters before that place
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A gap and the text that was in it."""
 
     name: str
-    kind: str  # "line" or "block"
+    kind: str  # "line", "block" or "cross-file"
     language: str
     path: str
     prefix: str
     middle: str
     suffix: str
+    repository: str = ""
+    files: tuple[OtherFile, ...] = ()
 
 
 def draw(documents: Iterable[Document], *, kind: str, language: str, count: int) -> list[Case]:
@@ -46,7 +54,7 @@ def draw(documents: Iterable[Document], *, kind: str, language: str, count: int)
         if len(cases) == count:
             break
         text = document.text
-        if document.language != language or not 200 < len(text) <= _MAX_FILE:
+        if document.language != language or not 200 < len(text) <= MAX_FILE:
             continue
         piece = Piece(text=text, start=0, path=document.path, language=language, is_end=True)
         seed = hashlib.sha256(f"{kind}/{document.sha256}".encode()).digest()
@@ -66,43 +74,6 @@ def draw(documents: Iterable[Document], *, kind: str, language: str, count: int)
             )
         )
     return cases
-
-
-def read_cases(path: Path) -> list[Case]:
-    """Cases of a published benchmark: JSON lines (or .gz) with prompt, suffix, canonical_solution.
-
-    That is the layout of HumanEval infilling and of santacoder-fim-task. ValueError names the line
-    that has another one.
-    """
-    opener = gzip.open if path.suffix == ".gz" else open
-    cases = []
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                cases.append(_case(line, number, path))
-    return cases
-
-
-def _case(line: str, number: int, path: Path) -> Case:
-    try:
-        values = json.loads(line)
-        middle = str(values["canonical_solution"])
-        return Case(
-            name=str(values.get("task_id", values.get("name", number))),
-            kind="block" if "\n" in middle.strip() else "line",
-            language={"py": "python", "js": "javascript"}.get(
-                str(values.get("language", "py")), str(values.get("language", "python"))
-            ),
-            path="",
-            prefix=str(values["prompt"]),
-            middle=middle,
-            suffix=str(values["suffix"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{path}:{number}: {error!r}: each line must be a JSON object with prompt, suffix and "
-            "canonical_solution"
-        ) from error
 
 
 def parses(text: str) -> bool:

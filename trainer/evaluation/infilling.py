@@ -1,17 +1,16 @@
 """How often is the text that a model puts into a gap the text that was there?"""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
-from engine.fim import FimLayout, Order, layout_from_json, render, sentinel_ids
 from trainer.evaluation.cases import Case, parses
-from trainer.examples import crop
+from trainer.evaluation.report import wilson
 
 Guess = Callable[[Case], str]
 
@@ -19,8 +18,10 @@ METRICS = (
     "first line: the first line equals, both stripped (Qwen2.5-Coder's protocol); "
     "strict: all text up to <|endoftext|> equals, both stripped (also tests stopping); "
     "similarity: 1 - Levenshtein distance / longer length; "
-    "parses: of the Python files that parsed, how many still do"
+    "parses: of the Python files that parsed, how many still do; "
+    "95: the interval that holds the share with 95% (Wilson; for similarity from its spread)"
 )
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,13 @@ class Score:
     language: str
     cases: int
     first_line: float
+    first_line_95: Interval
     strict: float
+    strict_95: Interval
     similarity: float
+    similarity_95: Interval
     parses: float | None  # Python only
+    parses_95: Interval | None
     empty: float  # nothing was put into the gap
 
 
@@ -52,17 +57,38 @@ def score(name: str, cases: Sequence[Case], texts: Sequence[str]) -> Score:
         if case.language == "python" and parses(case.prefix + case.middle + case.suffix)
     ]
     parsed = sum(parses(case.prefix + text + case.suffix) for case, text in python)
+    first = sum(first_line(t) == first_line(c.middle) for c, t in pairs)
+    strict = sum(t.strip() == c.middle.strip() for c, t in pairs)
+    likeness = [_similarity(c.middle, t) for c, t in pairs]
     return Score(
         guess=name,
         kind=cases[0].kind if cases else "",
         language=cases[0].language if cases else "",
         cases=len(cases),
-        first_line=sum(first_line(t) == first_line(c.middle) for c, t in pairs) / count,
-        strict=sum(t.strip() == c.middle.strip() for c, t in pairs) / count,
-        similarity=sum(_similarity(c.middle, t) for c, t in pairs) / count,
-        parses=parsed / len(python) if python else None,
-        empty=sum(not t.strip() for _, t in pairs) / count,
+        first_line=round(first / count, 4),
+        first_line_95=_rounded(wilson(first, len(cases))),
+        strict=round(strict / count, 4),
+        strict_95=_rounded(wilson(strict, len(cases))),
+        similarity=round(sum(likeness) / count, 4),
+        similarity_95=_rounded(mean_interval(likeness)),
+        parses=round(parsed / len(python), 4) if python else None,
+        parses_95=_rounded(wilson(parsed, len(python))) if python else None,
+        empty=round(sum(not t.strip() for _, t in pairs) / count, 4),
     )
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """95% interval of the mean of values between 0 and 1, from their spread."""
+    if len(values) < 2:
+        return 0.0, 1.0
+    mean = sum(values) / len(values)
+    variance = sum((each - mean) ** 2 for each in values) / (len(values) - 1)
+    spread = 1.959964 * math.sqrt(variance / len(values))
+    return max(0.0, mean - spread), min(1.0, mean + spread)
+
+
+def _rounded(interval: Interval) -> Interval:
+    return round(interval[0], 4), round(interval[1], 4)
 
 
 def _similarity(one: str, other: str) -> float:
@@ -107,73 +133,6 @@ def _longest_copy(case: Case) -> str:
             after = pool[place + size :]
             return re.split("\n", after, maxsplit=1)[0]
     return ""
-
-
-# The model, without the engine's policy: any transformers checkpoint with a known layout.
-
-
-class RawModel:
-    """Greedy decoding of rendered prompts by transformers, up to the end token."""
-
-    def __init__(self, folder: Path, *, order: Order, context: int) -> None:
-        """Load a checkpoint folder. OSError or ValueError when it is none."""
-        import json
-
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        self.torch: Any = torch
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        loading: Any = AutoModelForCausalLM
-        self.model = loading.from_pretrained(folder, dtype=torch.float32)
-        self.model.eval()
-        about = folder / "footnote.json"
-        self.layout = (
-            layout_from_json(json.loads(about.read_text(encoding="utf-8"))["fim"])
-            if about.is_file()
-            else FimLayout()
-        )
-        self.ids = sentinel_ids(self.layout, self._id, self.encode)
-        self.order: Order = order
-        self.context = context
-
-    def _id(self, token: str) -> int | None:
-        found = self.tokenizer.get_vocab().get(token)
-        return int(found) if found is not None else None
-
-    def encode(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(
-            text, add_special_tokens=False, split_special_tokens=True
-        ).input_ids
-        return ids
-
-    def prompt(self, case: Case) -> list[int]:
-        """The rendered prompt: at most `context` tokens, three quarters of them before the gap."""
-        characters = self.context * 8
-        path = self.encode(case.path)[-48:] if case.path else []
-        room = self.context - 4 - (len(path) + 2 if path else 0)
-        prefix, suffix = crop(
-            self.encode(case.prefix[-characters:]), self.encode(case.suffix[:characters]), room
-        )
-        return render(
-            self.layout, order=self.order, prefix=prefix, suffix=suffix, path=path, ids=self.ids
-        )
-
-    def __call__(self, case: Case) -> str:
-        prompt = self.torch.tensor([self.prompt(case)])
-        limit = 64 if case.kind == "line" else 256
-        with self.torch.inference_mode():
-            out = self.model.generate(
-                prompt,
-                attention_mask=self.torch.ones_like(prompt),
-                max_new_tokens=limit,
-                do_sample=False,
-                eos_token_id=self.ids.end,
-                pad_token_id=self.ids.end,
-            )
-        new = out[0, prompt.shape[1] :].tolist()
-        kept = [each for each in new if each != self.ids.end]
-        return str(self.tokenizer.decode(kept, clean_up_tokenization_spaces=False))
 
 
 def served(folder: Path | None) -> Guess:
