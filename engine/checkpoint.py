@@ -6,6 +6,8 @@
     footnote.json             the fill-in-the-middle layout, what the model was made from, hashes
 
 A folder of another publisher has no footnote.json; its layout is then found by its special tokens.
+Where footnote.json speaks of a quantization, the weights have names that transformers does not look
+for, since it would take the integers for weights: int8.safetensors.
 """
 
 import hashlib
@@ -25,9 +27,20 @@ FORMAT = 1
 ABOUT = "footnote.json"
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
-_WEIGHTS = "model.safetensors"
+SCALE = "_scale"  # a tensor of int8 has one of its name and this: a float32 for each row
+INT8_ROWS = "int8 rows"  # the one quantization there is: symmetric, one scale per output channel
 _INDEX = "model.safetensors.index.json"
 _SHARD_BYTES = 45_000_000  # hosts of repositories refuse or warn above 50 MB
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFolder:
+    """A folder whose files are all there and as its hashes say; what they mean is not looked at."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    about: Mapping[str, Any]  # footnote.json; empty for another publisher's model
+    weights: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,28 @@ class Checkpoint:
 
 
 def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
+    """Open a folder of a model that this engine can run; see `open_folder` for `verify`.
+
+    Raises ModelUnavailable with a remedy, for another kind of model as for a damaged folder.
+    """
+    found = open_folder(folder, verify=verify)
+    about = found.about
+    try:
+        layout = layout_from_json(about["fim"]) if "fim" in about else None
+    except (TypeError, ValueError) as error:
+        raise ModelUnavailable(f"the layout in {folder / ABOUT} is damaged: {error}") from error
+    return Checkpoint(
+        folder=folder,
+        name=str(about.get("name") or folder.name),
+        shape=shape_of(found.config),
+        layout=layout,
+        weights=found.weights,
+        corpus={key: str(value) for key, value in dict(about.get("corpus", {})).items()},
+        training=dict(about.get("training", {})),
+    )
+
+
+def open_folder(folder: Path, *, verify: bool = True) -> CheckpointFolder:
     """Open a folder; with `verify`, after hashing what footnote.json gives the hashes of.
 
     Raises ModelUnavailable with a remedy when a file is missing, damaged, or of a kind that would
@@ -61,24 +96,12 @@ def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
             f"{folder / ABOUT} has format {about.get('format')!r}, this version reads {FORMAT}: "
             "update Footnote or export the model again"
         )
-    weights = _weight_files(folder)
+    weights = _weight_files(folder, about)
     if not (folder / TOKENIZER).is_file():
         raise ModelUnavailable(f"{folder / TOKENIZER} is missing: copy the whole checkpoint folder")
     if verify:
         _verify(folder, weights, about)
-    try:
-        layout = layout_from_json(about["fim"]) if "fim" in about else None
-    except (TypeError, ValueError) as error:
-        raise ModelUnavailable(f"the layout in {folder / ABOUT} is damaged: {error}") from error
-    return Checkpoint(
-        folder=folder,
-        name=str(about.get("name") or folder.name),
-        shape=shape_of(config),
-        layout=layout,
-        weights=weights,
-        corpus={key: str(value) for key, value in dict(about.get("corpus", {})).items()},
-        training=dict(about.get("training", {})),
-    )
+    return CheckpointFolder(folder=folder, config=config, about=about, weights=weights)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -93,11 +116,19 @@ def _json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _weight_files(folder: Path) -> tuple[Path, ...]:
-    if (folder / _INDEX).is_file():
+def _weight_files(folder: Path, about: Mapping[str, Any]) -> tuple[Path, ...]:
+    if about.get("quantization"):
+        method = dict(about["quantization"]).get("method")
+        if method != INT8_ROWS:
+            raise ModelUnavailable(
+                f"the weights in {folder} are quantized by {method!r}, this version reads "
+                f"{INT8_ROWS!r}: update Footnote or take the floating-point weights"
+            )
+        names = sorted(dict(about.get("weights", {})))
+    elif (folder / _INDEX).is_file():
         names = sorted(set(dict(_json(folder / _INDEX).get("weight_map", {})).values()))
     else:
-        names = [_WEIGHTS]
+        names = ["model.safetensors"]
     # A name must stay inside the folder: the index is only as trustworthy as the folder.
     files = tuple(folder / Path(str(name)).name for name in names)
     missing = [file for file in files if not file.is_file()]
@@ -109,7 +140,7 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
             "convert them to safetensors first"
         )
     raise ModelUnavailable(
-        f"{missing[0] if missing else folder / _WEIGHTS} is missing: copy the whole folder"
+        f"{missing[0] if missing else folder / ABOUT} is missing: copy the whole folder"
     )
 
 
@@ -135,18 +166,24 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read_tensors(checkpoint: Checkpoint) -> Iterator[tuple[str, Any]]:
+def read_tensors(checkpoint: Checkpoint | CheckpointFolder) -> Iterator[tuple[str, Any]]:
     """Name and tensor of every weight, each backed by the file until it is copied.
 
-    Raises ModelUnavailable when a file is no safetensors file.
+    Rows of int8 come as the float32 that they stand for. Raises ModelUnavailable when a file is no safetensors file.
     """
     from safetensors import SafetensorError, safe_open
 
     for path in checkpoint.weights:
         try:
             with safe_open(path, framework="pt") as tensors:
-                for name in tensors.keys():  # noqa: SIM118 -- it is no mapping
-                    yield name, tensors.get_tensor(name)
+                names = set(tensors.keys())
+                for name in sorted(names):
+                    if name.removesuffix(SCALE) in names - {name}:
+                        continue
+                    tensor = tensors.get_tensor(name)
+                    if name + SCALE in names:
+                        tensor = tensor.float() * tensors.get_tensor(name + SCALE)[:, None]
+                    yield name, tensor
         except (SafetensorError, OSError) as error:
             raise ModelUnavailable(
                 f"{path} is damaged ({error}): copy the folder again or reinstall Footnote"
@@ -172,8 +209,8 @@ def write_checkpoint(
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        weights = _write_weights(staging, tensors)
-        _dump(staging / CONFIG, config)
+        weights = write_weights(staging, tensors)
+        dump(staging / CONFIG, config)
         for file in (TOKENIZER, "tokenizer_config.json"):
             shutil.copyfile(tokenizer / file, staging / file)
         about = {
@@ -185,40 +222,49 @@ def write_checkpoint(
             "training": dict(training),
             "weights": {file.name: sha256_of(file) for file in weights},
         }
-        _dump(staging / ABOUT, about)
+        dump(staging / ABOUT, about)
         staging.chmod(0o755)
         _swap(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _write_weights(folder: Path, tensors: Mapping[str, Any]) -> list[Path]:
-    """One file, or shards with an index where it would be too large for a repository."""
+def write_weights(folder: Path, tensors: Mapping[str, Any], *, stem: str = "model") -> list[Path]:
+    """One file, or shards where it would be too large for a repository; "model" gets an index.
+
+    Raises OSError when the disk is full.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     shards: list[dict[str, Any]] = [{}]
     size = 0
     for name in sorted(tensors):
         tensor = tensors[name].detach().contiguous()
-        if size and size + tensor.nbytes > _SHARD_BYTES:
+        # A scale stays beside what it scales.
+        if size and size + tensor.nbytes > _SHARD_BYTES and not name.endswith(SCALE):
             shards.append({})
             size = 0
         shards[-1][name] = tensor
         size += tensor.nbytes
-    files = [folder / _WEIGHTS]
+    files = [folder / f"{stem}.safetensors"]
     if len(shards) > 1:
         count = len(shards)
-        files = [folder / f"model-{i + 1:05}-of-{count:05}.safetensors" for i in range(count)]
+        files = [folder / f"{stem}-{i + 1:05}-of-{count:05}.safetensors" for i in range(count)]
+    if len(shards) > 1 and stem == "model":
         where = {n: file.name for shard, file in zip(shards, files, strict=True) for n in shard}
         total = sum(tensor.nbytes for shard in shards for tensor in shard.values())
-        _dump(folder / _INDEX, {"metadata": {"total_size": total}, "weight_map": where})
+        dump(folder / _INDEX, {"metadata": {"total_size": total}, "weight_map": where})
     for shard, file in zip(shards, files, strict=True):
-        save_file(shard, file, metadata={"format": "pt"})
+        try:
+            save_file(shard, file, metadata={"format": "pt"})
+        except SafetensorError as error:
+            raise OSError(f"{file} could not be written: {error}") from error
         file.chmod(0o644)
     return files
 
 
-def _dump(path: Path, values: Mapping[str, Any]) -> None:
+def dump(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

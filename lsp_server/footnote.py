@@ -35,6 +35,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "train": "learning: tokenizer, pretrain",
         "eval": "quality: infill, loss, functional, attribution",
         "bench": "speed: completion, beside Hugging Face generate",
+        "release": "a folder to publish: cards, licence, GGUF, int8; --verify",
     },
 }
 _CLOSING = """\

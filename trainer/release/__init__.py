@@ -1,0 +1,1 @@
+"""Turns a checkpoint into a folder that can be published: weights, cards, licence, hashes."""
