@@ -160,6 +160,27 @@ def test_a_language_tells_right_from_wrong(way, language):
     ], verdicts
 
 
+def test_halves_of_characters_do_not_compile_and_stop_nothing(way):
+    judged = judge.judge(DOUBLE, "    return '\ud800'", LIMITS, way)
+
+    assert judged.verdict in ("failed", "did not compile")
+
+
+def test_a_stand_in_on_the_path_is_asked_for_the_tool_itself(monkeypatch, tmp_path):
+    stand_in = tmp_path / "shims" / "node"
+    stand_in.parent.mkdir()
+    stand_in.write_text("#!/bin/sh\necho /real/versions/20/bin/node\n", encoding="utf-8")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stand_in.parent}:/bin")
+    languages.find_tool.cache_clear()
+    try:
+        tool = languages.find_tool("node", "install Node.js")
+    finally:
+        languages.find_tool.cache_clear()
+
+    assert tool == languages.Tool("/real/versions/20/bin/node", ("/real/versions/20",))
+
+
 @pytest.mark.parametrize("language", [each for each in languages.LANGUAGES if each != "python"])
 def test_a_missing_tool_is_named_with_what_to_install(language, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -182,7 +203,7 @@ def test_a_compiler_that_does_not_answer_is_said(monkeypatch):
     def refuse(*_arguments, **_more):
         raise subprocess.CalledProcessError(1, "rustc")
 
-    monkeypatch.setattr(languages.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(languages.shutil, "which", lambda name: f"/home/bin/{name}")
     monkeypatch.setattr(languages.subprocess, "run", refuse)
     languages.find_tool.cache_clear()
     try:

@@ -292,7 +292,10 @@ def test_stopping_ends_what_runs(way):
     assert processes_with(marker) == []
 
 
-def test_nothing_outlives_a_judge_that_was_killed(way):
+def test_nothing_outlives_a_judge_that_was_killed(way, tmp_path):
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents[:2]:
+        folder.chmod(0o755)
     marker = uuid.uuid4().hex
     code = f"""
 import sys
@@ -301,13 +304,15 @@ from trainer.evaluation import sandbox
 step = sandbox.Step("run", {(*sandbox.python(), "-", marker)!r}, 600, 10**9, stdin="while True: pass")
 sandbox.run(sandbox.Program({{}}, (step,), visible=({sandbox.python_home()!r},)), {way!r})
 """
-    judge = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    judge = subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
     _until(lambda: len(processes_with(marker)) >= 2)  # the judge's own command line has it too
     judge.kill()
     judge.wait()
 
-    _until(lambda: not processes_with(marker))
+    _until(lambda: not processes_with(marker) and not list(tmp_path.iterdir()))
     assert processes_with(marker) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def _until(holds) -> None:

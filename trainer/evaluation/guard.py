@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import sys
 import tempfile
@@ -26,10 +27,15 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 def main() -> int:
     order = json.loads(sys.stdin.buffer.readline())
-    files = [_unnamed(order, each.get("stdin", "")) for each in order["steps"]]
     try:
+        files = [_unnamed(order, each["stdin"]) for each in order["steps"]]
         if order["way"] == "namespaces":
-            return _in_namespaces(order, files)
+            # In a child: whoever is inside cannot see the scratch folder to remove it.
+            inside = os.fork()
+            if inside == 0:
+                _in_namespaces(order, files)
+            os.waitpid(inside, 0)
+            return 0
         if sys.platform == "linux":
             confinement.adopt_orphans()
         box = Path(order["scratch"]) / "box"
@@ -38,6 +44,8 @@ def main() -> int:
         _work(order, files, str(box))
     except OSError as error:
         _answer({"refused": str(error)})
+    finally:
+        shutil.rmtree(order["scratch"], ignore_errors=True)  # whoever gave the order may be gone
     return 0
 
 
@@ -46,19 +54,21 @@ def _unnamed(order: dict[str, Any], text: str) -> tuple[int, int, int]:
     opened = []
     for content in (text, "", ""):
         with tempfile.TemporaryFile(dir=order["scratch"]) as file:
-            file.write(content.encode())
+            file.write(_bytes(content))
             file.seek(0)
             opened.append(os.dup(file.fileno()))
     return opened[0], opened[1], opened[2]
 
 
-def _in_namespaces(order: dict[str, Any], files: list[tuple[int, int, int]]) -> int:
-    confinement.enter_namespaces()
-    first = os.fork()
-    if first:
-        os.waitpid(first, 0)
-        return 0
+def _in_namespaces(order: dict[str, Any], files: list[tuple[int, int, int]]) -> None:
+    """Never returns: the kernel ends all that is left in the namespace with its first process."""
     try:
+        confinement.enter_namespaces()
+        confinement.die_with_parent()
+        first = os.fork()
+        if first:
+            os.waitpid(first, 0)
+            os._exit(0)
         confinement.die_with_parent()
         confinement.hide_memory()
         root = Path(order["scratch"]) / "root"
@@ -67,7 +77,14 @@ def _in_namespaces(order: dict[str, Any], files: list[tuple[int, int, int]]) -> 
         _work(order, files, "/box")
     except OSError as error:
         _answer({"refused": str(error)})
-    os._exit(0)  # the kernel ends all that is left in the namespace with its first process
+    finally:
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def _bytes(text: str) -> bytes:
+    # Halves of characters come in through JSON: what refuses them is the program's compiler.
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _answer(values: dict[str, Any]) -> None:
@@ -79,7 +96,7 @@ def _work(order: dict[str, Any], files: list[tuple[int, int, int]], box: str) ->
     for name, text in order["files"].items():
         path = Path(box) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(_bytes(text))
     user = _user()
     if user is not None:
         for place in [Path(box), *Path(box).rglob("*")]:
@@ -154,7 +171,8 @@ def _become(
 
 
 def _limit(order: dict[str, Any], step: dict[str, Any]) -> None:
-    seconds = int(step["seconds"]) + 1
+    # The clock on the wall decides; several threads may use this many seconds in that time.
+    seconds = (int(step["seconds"]) + 1) * (os.cpu_count() or 1)
     processes = order["processes"]
     if order["way"] != "namespaces" and os.geteuid() != 0:
         processes += _tasks_of(os.getuid())  # here the limit counts all that the user runs
@@ -215,7 +233,7 @@ def _watch(
             return None, "files"  # in a namespace the box itself is of that size
         if _abandoned(pause):
             _kill_all(order, main_process)
-            os._exit(1)
+            raise OSError("whoever gave the order is gone")
         pause = min(0.02, pause * 1.5)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trainer.evaluation.languages import LANGUAGES, Limits, ToolMissing, program_for
-from trainer.evaluation.sandbox import Outcome, Way, run
+from trainer.evaluation.sandbox import BOX_BYTES, MB, Outcome, Way, run
 from trainer.evaluation.tasks import Task
 
 Verdict = Literal["passed", "failed", "timed out", "memory", "did not compile", "no compiler"]
@@ -59,6 +59,8 @@ def _verdict(last: Outcome, word: str, marks: Sequence[str]) -> tuple[Verdict, s
         return "timed out", f"after {last.seconds:.1f} s"
     if last.cause == "memory" or (last.exit != 0 and any(e in last.errors for e in _NO_MEMORY)):
         return "memory", said
+    if last.cause == "files":
+        return "failed", f"wrote more than {BOX_BYTES // MB} MB"
     if last.exit == 0:
         if word in last.output.splitlines():
             return "passed", ""

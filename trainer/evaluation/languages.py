@@ -67,23 +67,37 @@ def find_tool(name: str, install: str) -> Tool:
     if found is None:
         raise ToolMissing(f"there is no `{name}` here: {install}")
     real = os.path.realpath(found)
-    if name == "rustc":
-        real = _of_sysroot(found, install)
-    home = Path(real).parent.parent
-    visible = [] if real.startswith("/usr/") else [str(home)]
+    visible = []
+    if real.startswith("/usr/"):
+        real = found if found.startswith(("/usr/", "/bin/")) else real
+    else:
+        real = _ask(found, name, install)
+        visible.append(str(Path(real).parent.parent))
     # Debian keeps the settings of a Java machine there, and links to them from its folder.
     visible += [str(each) for each in Path("/etc").glob("java*")] if name.startswith("java") else []
     return Tool(real, tuple(visible))
 
 
-def _of_sysroot(rustc: str, install: str) -> str:
-    """The compiler itself: what stands on PATH may be rustup's, which looks into the home folder."""
-    asked = [rustc, "--print", "sysroot"]
+# What stands on PATH may be a version manager's stand-in, which looks into the home folder: asked
+# like this, the tool itself says where it is.
+_WHERE = {
+    "rustc": (("--print", "sysroot"), "bin/rustc"),
+    "go": (("env", "GOROOT"), "bin/go"),
+    "node": (("-p", "process.execPath"), ""),
+}
+
+
+def _ask(found: str, name: str, install: str) -> str:
+    if name not in _WHERE:
+        return os.path.realpath(found)
+    question, below = _WHERE[name]
     try:
-        answer = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60)
+        answer = subprocess.run(
+            [found, *question], capture_output=True, text=True, check=True, timeout=60
+        )
     except (OSError, subprocess.SubprocessError) as error:
-        raise ToolMissing(f"`rustc` does not answer ({error}): {install}") from error
-    return str(Path(answer.stdout.strip()) / "bin" / "rustc")
+        raise ToolMissing(f"`{name}` does not answer ({error}): {install}") from error
+    return os.path.realpath(Path(answer.stdout.strip(), below))
 
 
 def _visible(tools: Mapping[str, Tool]) -> tuple[str, ...]:
