@@ -147,6 +147,30 @@ def test_a_prompt_too_long_for_the_model_loses_its_start(model):
         completions.left_to_right(model, model.positions)
 
 
+def test_a_checkpoint_of_another_publisher_is_completed_and_filled(finished, tmp_path):
+    import torch
+    from transformers import GPTBigCodeConfig, GPTBigCodeForCausalLM
+
+    torch.manual_seed(0)
+    settings = {"vocab_size": 512, "n_positions": 128, "n_embd": 32, "n_layer": 1, "n_head": 2}
+    config = GPTBigCodeConfig(**settings, bos_token_id=0, eos_token_id=0)
+    GPTBigCodeForCausalLM(config).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(finished / "export" / name, tmp_path / name)
+    other = load_causal(tmp_path, dtype="float32")
+    wanted = [Wanted(a_task("x = ", suffix="\n"), 0)]
+
+    for prompt in (
+        completions.left_to_right(other, 6),
+        completions.into_the_gap(other, None, 100, 6),
+    ):
+        made = list(completions.complete(other, wanted, Decoding(tokens=6), prompt, 1))
+        assert len(made) == 1
+    # Its own table knows one order only.
+    with pytest.raises(ValueError, match="no spm order"):
+        completions.into_the_gap(other, "spm", 100, 6)
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

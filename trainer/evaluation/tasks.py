@@ -81,7 +81,7 @@ def read_benchmark(path: Path, *, all_tasks: bool = False) -> Benchmark:
     for where, values in records:
         try:
             tasks.append(layout.read(values, where))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
             lacking = [each for each in layout.needs if each not in values]
             reason = f"lacks {', '.join(lacking)}" if lacking else f"cannot be read ({error!r})"
             raise ValueError(
@@ -256,8 +256,9 @@ def _mbpp(values: Mapping[str, Any], where: str) -> Task:
         raise ValueError(f"{where}: the task_id of MBPP is a number, not {number!r}")
     text = str(values["text"] if "text" in values else values["prompt"])
     tests = "\n".join(values["test_list"])
+    shown = values["test_list"][0]  # one, as InCoder's evaluation did and everybody since
     setup = values.get("test_setup_code") or "\n".join(values.get("test_imports") or ())
-    prompt = f'"""\n{text}\n{tests}\n"""\n'
+    prompt = f'"""\n{text}\n{shown}\n"""\n'
     return Task(
         name=f"MBPP/{str(number).rpartition('/')[2]}",
         language="python",
@@ -313,8 +314,8 @@ _KNOWN = (
     _Layout(
         MBPP,
         ("task_id", "code", "test_list"),
-        "a docstring of the text and all tests, no examples (bigcode-evaluation-harness, after "
-        "InCoder)",
+        "a docstring of the text and the first test, no examples (bigcode-evaluation-harness, "
+        "after InCoder)",
         _mbpp,
     ),
 )
