@@ -388,6 +388,9 @@ def test_the_command_reads_a_published_file_whole(folder, tmp_path, capsys):
     assert {row["language"] for row in result["scores"]} == {"python", "java"}
     assert {row["guess"] for row in result["scores"]} >= {"model, spm", "model, as served"}
     assert eval_command.main([*usual, "--language", "java"]) == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["is_whole"]
+    more = written(tmp_path, "more.jsonl", [HUMAN, HUMAN, SANTA])
+    assert eval_command.main(["infill", str(more), *usual[2:], "--cases", "1"]) == 0
     assert not json.loads(out.read_text(encoding="utf-8"))["is_whole"]
     assert "not the published benchmark" in capsys.readouterr().out
 
@@ -418,3 +421,25 @@ def test_a_model_whose_weights_are_no_numbers_is_said_to_be_damaged(held_out, tm
 
     assert eval_command.main(["infill", *usual, "--by", "spm"]) == 2
     assert "no numbers" in capsys.readouterr().err
+
+
+def test_a_sentencepiece_vocabulary_adds_no_blank_and_loses_none(folder, tmp_path):
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    sentinels = ["\u2581<PRE>", "\u2581<SUF>", "\u2581<MID>", "\u2581<EOT>"]
+    words = [*sentinels, *map(chr, range(32, 127)), "\n", "\u2581", "\u263a"]
+    vocabulary = Tokenizer(models.BPE(vocab={w: n for n, w in enumerate(words)}, merges=[]))
+    vocabulary.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
+    vocabulary.decoder = decoders.Metaspace(prepend_scheme="always", split=False)
+    vocabulary.add_special_tokens([AddedToken(each, special=True) for each in sentinels])
+    other = family(folder, tmp_path, FimLayout())
+    vocabulary.save(str(other / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": sentinels[3]}
+    (other / "tokenizer_config.json").write_text(json.dumps(settings))
+    raw = RawModel(load_causal(other, device="cpu", dtype="float32"), context=64)
+
+    prompt = raw.prompt(Case("a", "line", "python", "", "x =", " 1", "\ny")).tokens
+
+    pieces = [words[each] for each in prompt]
+    assert pieces == [sentinels[0], *"\u2581x\u2581=", sentinels[1], "\n", "y", sentinels[2]]
+    assert raw.text([words.index(each) for each in "\u25811"]) == " 1"

@@ -29,6 +29,7 @@ from trainer.evaluation.report import (
 KINDS = ("line", "block", crossfile.KIND)
 WAYS = ("spm", "psm", "engine")
 _PER_GROUP = 150
+_FILE_CONTEXT = 4096  # prompt tokens
 _COLUMNS = (
     "guess kind language cases first_line first_line_95 strict strict_95 similarity parses empty"
 ).split()
@@ -85,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--context",
         type=int,
-        help="prompt tokens, other files included (default 1024, or what the model takes)",
+        help="prompt tokens, other files included (default 1024, of a file 4096, or what the model "
+        "takes)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     parser.add_argument(
@@ -111,12 +113,12 @@ def groups_of(options: argparse.Namespace) -> tuple[list[list[Case]], dict[str, 
         groups = [some_of(group, options.cases) for group in groups]
         count = sum(map(len, groups))
         says = f"{benchmark}: {count} of its {len(whole)} cases"
-        if count < len(whole):
+        if count < len(found):
             says += " (the first by content hash), so not the published benchmark"
         _some(groups, options, str(options.file))
         return groups, {
             "benchmark": benchmark,
-            "is_whole": count == len(whole),
+            "is_whole": count == len(found),  # in the languages asked for
             "source": says,
         }
     held_out = options.held_out or held_out_folder()
@@ -172,6 +174,9 @@ def measure(folder: Path, options: argparse.Namespace, argv: Sequence[str]) -> d
     model = raw = None
     if ways is None or set(ways) & {"spm", "psm"}:
         model = load_causal(folder, device=options.device, dtype=options.dtype)
+        if options.context is None and options.file:
+            # Published prompts are shown whole where the model can take them.
+            options.context = min(_FILE_CONTEXT, model.positions * 3 // 4)
         raw = RawModel(model, context=options.context)
         if ways is None:
             ours = (folder / "footnote.json").is_file()
