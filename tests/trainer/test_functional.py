@@ -187,6 +187,14 @@ def test_bad_input_is_said_and_nothing_is_written(benchmark, arguments, said, tm
         assert not out.exists()
 
 
+def test_where_no_result_can_be_written_nothing_is_run(benchmark, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(functional, "judge", lambda *_, **__: pytest.fail("it was run"))
+    (tmp_path / "file").touch()
+
+    assert run(benchmark, "--canonical", "--json", tmp_path / "file" / "out.json") == 2
+    assert "file" in capsys.readouterr().err
+
+
 def test_a_completion_of_an_unknown_task_is_refused(benchmark, tmp_path, capsys):
     made = written(tmp_path / "made.jsonl", {"task_id": "HumanEval/999", "completion": ""})
 

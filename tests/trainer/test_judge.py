@@ -91,12 +91,33 @@ def test_the_source_with_the_word_is_in_no_file_and_no_argument(way):
     assert judge.judge(DOUBLE, look, LIMITS, way).verdict == "passed"
 
 
+def test_the_source_with_the_word_cannot_be_read_a_second_time(way):
+    again = (
+        "    import os\n"
+        "    try: os.lseek(0, 0, 0)\n"
+        "    except OSError: pass\n"
+        "    found = os.read(0, 1_000_000).decode()\n"
+        "    for path in ('/proc/self/fd/0', '/dev/stdin'):\n"
+        "        try: found += open(path).read()\n"
+        "        except OSError: pass\n"
+        "    os.write(1, found.split(\"b'\")[-1][2:34].encode() + b'\\n')\n"
+        "    os._exit(0)"
+    )
+    assert judge.judge(DOUBLE, again, LIMITS, way).verdict == "failed"
+
+
+def test_a_long_program_is_read_to_its_end(way):
+    long = "    return 2 * x\n" + "# a line\n" * 100_000
+
+    assert judge.judge(DOUBLE, long, LIMITS, way).verdict == "passed"
+
+
 # Every language whose tools are here: a right answer, a wrong one, one that leaves early, one that
 # does not compile.
 
 CPP = a_task(
     "cpp",
-    "#include<assert.h>\n#include<bits/stdc++.h>\nlong doubled(long x) {\n",
+    "#include<assert.h>\nlong doubled(long x) {\n",
     "\n}\nint main() {\n    assert(doubled(2) == 4);\n}\n",
 )
 RUST = a_task(

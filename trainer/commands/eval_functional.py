@@ -249,6 +249,8 @@ def _run(
         everything = [Wanted(task, number) for task in tasks for number in numbers]
         todo = [each for each in everything if (each.task.name, each.sample) not in ledger.samples]
         made = _completions(options, todo, decoding)
+    if options.json and not options.json.exists():
+        ledger.save({})  # where nothing can be written that is to be known now, not hours later
     if ledger.samples:
         sys.stderr.write(f"{options.json}: going on, {len(ledger.samples)} verdicts are there\n")
     bench = Bench(

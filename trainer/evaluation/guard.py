@@ -28,7 +28,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 def main() -> int:
     order = json.loads(sys.stdin.buffer.readline())
     try:
-        files = [_unnamed(order, each["stdin"]) for each in order["steps"]]
+        files = [_unnamed(order) for _ in order["steps"]]
         if order["way"] == "namespaces":
             # In a child: whoever is inside cannot see the scratch folder to remove it.
             inside = os.fork()
@@ -49,18 +49,16 @@ def main() -> int:
     return 0
 
 
-def _unnamed(order: dict[str, Any], text: str) -> tuple[int, int, int]:
-    """Files without a name for a step's stdin, stdout and stderr."""
+def _unnamed(order: dict[str, Any]) -> tuple[int, int]:
+    """Files without a name for a step's stdout and stderr."""
     opened = []
-    for content in (text, "", ""):
+    for _ in range(2):
         with tempfile.TemporaryFile(dir=order["scratch"]) as file:
-            file.write(_bytes(content))
-            file.seek(0)
             opened.append(os.dup(file.fileno()))
-    return opened[0], opened[1], opened[2]
+    return opened[0], opened[1]
 
 
-def _in_namespaces(order: dict[str, Any], files: list[tuple[int, int, int]]) -> None:
+def _in_namespaces(order: dict[str, Any], files: list[tuple[int, int]]) -> None:
     """Never returns: the kernel ends all that is left in the namespace with its first process."""
     try:
         confinement.enter_namespaces()
@@ -92,7 +90,7 @@ def _answer(values: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _work(order: dict[str, Any], files: list[tuple[int, int, int]], box: str) -> None:
+def _work(order: dict[str, Any], files: list[tuple[int, int]], box: str) -> None:
     for name, text in order["files"].items():
         path = Path(box) / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,12 +118,14 @@ def _user() -> int | None:
 
 
 def _step(
-    order: dict[str, Any], step: dict[str, Any], streams: tuple[int, int, int], box: str
+    order: dict[str, Any], step: dict[str, Any], streams: tuple[int, int], box: str
 ) -> dict[str, Any]:
     started = time.monotonic()
+    source = _pipe_of(_bytes(step["stdin"]))
     main_process = os.fork()
     if main_process == 0:
-        _become(order, step, streams, box)
+        _become(order, step, (source, *streams), box)
+    os.close(source)
     ended, cause = _watch(order, step, main_process, started)
     seconds = time.monotonic() - started
     _kill_all(order, main_process)
@@ -135,9 +135,25 @@ def _step(
         "exit": code,
         "cause": cause or ("time" if code == -signal.SIGXCPU else ""),
         "seconds": seconds,
-        "output": _tail(streams[1]),
-        "errors": _tail(streams[2]),
+        "output": _tail(streams[0]),
+        "errors": _tail(streams[1]),
     }
+
+
+def _pipe_of(content: bytes) -> int:
+    """The end to read of a pipe that a child fills: unlike a file, it can be read only once."""
+    read, write = os.pipe()
+    if os.fork() == 0:
+        try:
+            os.close(read)
+            while content:
+                content = content[os.write(write, content) :]
+        except OSError:
+            pass  # the program reads no further
+        finally:
+            os._exit(0)
+    os.close(write)
+    return read
 
 
 def _become(
