@@ -96,6 +96,11 @@ def open_folder(folder: Path, *, verify: bool = True) -> CheckpointFolder:
             f"{folder / ABOUT} has format {about.get('format')!r}, this version reads {FORMAT}: "
             "update Footnote or export the model again"
         )
+    for key in ("corpus", "training", "weights", "quantization"):
+        if not isinstance(about.get(key, {}), dict):
+            raise ModelUnavailable(
+                f"{folder / ABOUT} is damaged ({key} is no object): copy the folder again"
+            )
     weights = _weight_files(folder, about)
     if not (folder / TOKENIZER).is_file():
         raise ModelUnavailable(f"{folder / TOKENIZER} is missing: copy the whole checkpoint folder")

@@ -299,7 +299,8 @@ def test_force_replaces_nothing_that_no_release_wrote(tiny, tmp_path, capsys) ->
     (out / "notes.txt").write_text("mine")
     assert "not listed: notes.txt" in refused(capsys, tiny, "--out", out, *asked)
     assert (out / "notes.txt").read_text() == "mine"
-    assert "holds the checkpoint itself" in refused(capsys, tiny, "--out", tiny.parent, *asked)
+    for inside in (tiny.parent, tiny, tiny / "out"):
+        assert "lie in one another" in refused(capsys, tiny, "--out", inside, *asked)
 
 
 def test_a_damaged_checkpoint_is_refused_before_anything_is_written(tiny, tmp_path, capsys) -> None:
@@ -422,3 +423,30 @@ def test_an_interrupt_leaves_nothing_behind(tiny, tmp_path, monkeypatch) -> None
     with pytest.raises(KeyboardInterrupt):
         main([str(tiny), "--out", str(tmp_path / "out"), *APACHE, "--no-measure"])
     assert left_in(tmp_path) == ["tiny", "tiny-tokenizer"]
+
+
+@pytest.mark.parametrize("key", ["training", "corpus", "weights"])
+def test_a_record_that_is_none_is_damage(tiny, tmp_path, capsys, key) -> None:
+    edit_json(tiny / "footnote.json", **{key: "nonsense"})
+    said = refused(capsys, tiny, "--out", tmp_path / "out", *APACHE)
+
+    assert f"footnote.json is damaged ({key} is no object)" in said
+
+
+def test_odd_values_in_a_record_are_unknown_not_invented(tiny, tmp_path) -> None:
+    odd = {"history": 7, "tokens": "many", "elapsed": None, "step": True, "notes": [{"a": 1}]}
+    edit_json(tiny / "footnote.json", training=odd)
+    assert main([str(tiny), "--out", str(tmp_path / "out"), *APACHE, "--no-measure"]) == 0
+    card = (tmp_path / "out" / "README.md").read_text()
+
+    assert "tokens: not recorded; steps: not recorded" in card
+    assert "time of training: not recorded" in card
+
+
+@pytest.mark.parametrize(("name", "file"), [("../../evil name", "evil-name"), ("/", "model")])
+def test_a_name_does_not_lead_out_of_the_folder(tiny, tmp_path, name, file) -> None:
+    edit_json(tiny / "footnote.json", name=name)
+    out = tmp_path / "out"
+    assert main([str(tiny), "--out", str(out), *APACHE, "--no-measure", "--gguf", "q8_0"]) == 0
+
+    assert [each.name for each in out.glob("*.gguf")] == [f"{file}-Q8_0.gguf"]

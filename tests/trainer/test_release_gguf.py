@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ import torch
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 
-from engine.fim import render, sentinel_ids
+from engine.fim import FimLayout, render, sentinel_ids
 from engine.loading import DEFAULT_MODEL
 from tests.support.llama_cpp import LlamaCpp
 from tests.support.published import UGLY, edit_json, write_bigcode
 from tests.support.tiny import write_tiny
+from trainer import checkpoints
+from trainer.config import load_recipe
+from trainer.model import build
 from trainer.release import gguf_file
 from trainer.release.precision import load_model
 from trainer.release.source import ReleaseError, Source, read_source
@@ -150,6 +154,34 @@ def test_a_head_of_its_own_linear_positions_and_biases_are_written_too(tmp_path,
 
     assert len(likeliest) == 290
     assert max(abs(float(ours[token]) - each) for token, each in likeliest.items()) < 3e-4
+
+
+@needs_llama_cpp
+def test_a_starcoder_of_our_own_recipes_runs_in_llama_cpp(tokenizer, tmp_path, llama_of) -> None:
+    """GPTBigCode as the trainer exports it, with our vocabulary instead of StarCoder's."""
+    sizes = {"vocabulary": 512, "hidden": 64, "heads": 2, "head_dim": 32, "positions": 256}
+    recipe = replace(load_recipe("tiny").model, family="gpt_bigcode", **sizes, init_std=0.2)
+    weights = {name: each.detach() for name, each in build(recipe).named_parameters()}
+    record = {"corpus": {}, "training": {}}
+    checkpoints.export(
+        tmp_path / "star",
+        weights,
+        recipe,
+        tokenizer=tokenizer,
+        layout=FimLayout(),
+        name="star",
+        record=record,
+    )
+    source = read_source(tmp_path / "star")
+    prompt = a_gap(source)
+    ((_, likeliest),) = llama_of(source).greedy(prompt, 1, likeliest=512)
+    with torch.inference_mode():
+        logits = load_model(source.folder)(torch.tensor([prompt])).logits[0, -1].float()
+    ours = torch.log_softmax(logits, dim=-1)
+
+    assert len(likeliest) == 512
+    worst = max(abs(float(ours[token]) - each) for token, each in likeliest.items())
+    assert worst < TOLERANCE["GPTBigCodeForCausalLM"]
 
 
 @needs_llama_cpp

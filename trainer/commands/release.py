@@ -118,7 +118,7 @@ def _release(options: argparse.Namespace) -> int:
     _need_gguf(options.gguf)
     wish = Wish(
         checkpoint=options.checkpoint,
-        out=options.out,
+        out=options.out.resolve(),
         licence=LICENCES[options.license],
         licence_text=options.licence_text,
         float32=options.dtype == "float32",

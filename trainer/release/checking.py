@@ -66,9 +66,12 @@ class Checked:
 
 def check_out(wish: Wish) -> None:
     """Refuse a place that holds something, unless it is a release of ours and may be replaced."""
-    out = wish.out
-    if out.resolve() in (wish.checkpoint.resolve(), *wish.checkpoint.resolve().parents):
-        raise ReleaseError(f"{out} holds the checkpoint itself: name another folder with --out")
+    out = wish.out.resolve()
+    checkpoint = wish.checkpoint.resolve()
+    if out == checkpoint or out in checkpoint.parents or checkpoint in out.parents:
+        raise ReleaseError(
+            f"{out} and the checkpoint lie in one another: name another folder with --out"
+        )
     if not out.exists():
         return
     if not out.is_dir():

@@ -14,7 +14,7 @@ from typing import Any
 from engine.tokenizer import Tokenizer
 from indexer.home import held_out_folder
 from indexer.shards import MANIFEST, CorpusUnavailable, open_shards, read_documents
-from trainer.evaluation.report import quiet
+from trainer.evaluation.report import progress, quiet
 from trainer.release.source import ReleaseError
 
 WINDOW = 512  # tokens
@@ -159,7 +159,8 @@ def compare(
     sums = {name: _Sums() for name in forms}
     nats, size = 0.0, sum(len(each.encode()) for each in sample.texts)
     with torch.inference_mode():
-        for window in windows(sample, tokenizer, end, length_of(original.config)):
+        rows = list(windows(sample, tokenizer, end, length_of(original.config)))
+        for window in progress(rows, "comparing"):
             ids = torch.tensor([window])
             expected = original(ids[:, :-1], use_cache=False).logits[0].float()
             nats += _nats(expected, window)

@@ -128,13 +128,17 @@ _KNOWN = {"step", "steps", "tokens", "elapsed", "parameters", "final_loss", "his
 
 def training_record(source: Source) -> TrainingRecord:
     values = dict(source.about.get("training", {}))
-    history = values.get("history", ())
+    history = values.get("history")
     return TrainingRecord(
         steps=_number(values.get("step", values.get("steps")), int),
         tokens=_number(values.get("tokens"), int),
         seconds=_number(values.get("elapsed"), float),
         final_loss=_number(values.get("final_loss"), float),
-        history=tuple(each for each in history if isinstance(each, dict)),
+        history=tuple(
+            each
+            for each in (history if isinstance(history, list) else ())
+            if isinstance(each, dict) and isinstance(each.get("recipe"), dict)
+        ),
         others={name: value for name, value in values.items() if name not in _KNOWN},
     )
 

@@ -101,7 +101,8 @@ def read_source(folder: Path) -> Source:
 def _name(files: CheckpointFolder) -> str:
     """What the model is called; it becomes part of file names, so it is kept to plain characters."""
     name = str(files.about.get("name") or files.folder.resolve().name)
-    return "".join(each if each.isalnum() or each in "._-" else "-" for each in name).strip(".-")
+    plain = "".join(each if each.isalnum() or each in "._-" else "-" for each in name)
+    return plain.strip(".-") or "model"
 
 
 def _layout(files: CheckpointFolder, tokenizer: Tokenizer) -> FimLayout:
