@@ -17,7 +17,7 @@ _PYTHON = re.compile(
 )
 _SCRIPT = re.compile(
     r"\b(?:import|export)\b([^'\";]*?)\bfrom\s*['\"](\.[^'\"\n]*)['\"]"
-    r"|(?:([\w${}, \t]+)=[ \t]*)?\brequire\(\s*['\"](\.[^'\"\n]*)['\"]"
+    r"|(?:([\w${}, \t]{1,200})=[ \t]*)?\brequire\(\s*['\"](\.[^'\"\n]*)['\"]"
 )
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _NO_NAMES = frozenset(
@@ -31,7 +31,10 @@ _FAMILIES = {
     for ending in LANGUAGES[language]
 }
 _INDEXES = ("__init__", "index")
-_PACKAGES = 64  # whose paths are remembered
+_DEFINES = re.compile(r"[^#/*=]*\b(?:def|class|function|const|let|var|interface|type|enum)[ \t]+")
+_ASSIGNS = re.compile(r"[ \t]*[:=]")
+_LINE = 200  # characters of a line in which a definition begins
+_PACKAGES = 256  # whose paths are remembered: a few MB
 _FAR = 32  # files from elsewhere in the package that are offered at most
 
 
@@ -95,11 +98,11 @@ class Repositories:
     def _package(self, index: int) -> _Package:
         siblings = self._texts.siblings(index)
         key = int(siblings[0])
-        if key not in self._packages:
-            if len(self._packages) >= _PACKAGES:
-                self._packages.clear()
-            self._packages[key] = self._read(siblings.tolist())
-        return self._packages[key]
+        found = self._packages.pop(key, None) or self._read(siblings.tolist())
+        self._packages[key] = found  # the last one used stands last
+        if len(self._packages) > _PACKAGES:
+            del self._packages[next(iter(self._packages))]
+        return found
 
     def _read(self, siblings: list[int]) -> _Package:
         package = _Package({}, defaultdict(list), defaultdict(list))
@@ -176,12 +179,16 @@ def _python_module(source: str, folder: str) -> str:
 def _definition(text: str, names: tuple[str, ...]) -> int:
     """Where the first of the names that this file defines is defined, at its line start; else 0."""
     for name in names:
-        found = re.search(
-            r"^(?:[^\n#/*=]*\b(?:def|class|function|const|let|var|interface|type|enum)[ \t]+"
-            rf"{re.escape(name)}\b|{re.escape(name)}[ \t]*[:=])",
-            text,
-            re.MULTILINE,
-        )
-        if found:
-            return found.start()
+        place = text.find(name)
+        while place >= 0:
+            start = text.rfind("\n", 0, place) + 1
+            end = place + len(name)
+            is_near = place - start < _LINE
+            is_whole = not (text[end : end + 1].isalnum() or text[end : end + 1] == "_")
+            if is_near and is_whole and (
+                _DEFINES.fullmatch(text, start, place)
+                or (start == place and _ASSIGNS.match(text, end))
+            ):
+                return start
+            place = text.find(name, end)
     return 0
