@@ -12,7 +12,6 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor, nn
 
-from engine.fim import FimLayout
 from indexer.shards import Manifest, open_shards
 from trainer import checkpoints
 from trainer.adapters import merged
@@ -36,9 +35,8 @@ from trainer.runs import (
 )
 from trainer.sharding import whole
 from trainer.stream import Places, RowStream, behind
-from trainer.vocabulary import load, tokenizer_hash
-
-LAYOUT = FimLayout()
+from trainer.teaching import layout_taught
+from trainer.vocabulary import layout_in, load, tokenizer_hash
 
 
 def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _: None) -> Path:
@@ -55,7 +53,8 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
     main = accelerator.is_main_process
     check_processes(recipe, accelerator.num_processes, run.rank)
     manifest = open_shards(run.corpus, verify=main)
-    pad = load(run.tokenizer, LAYOUT, entries=recipe.model.vocabulary).pad
+    layout = layout_in(run.tokenizer)
+    pad = load(run.tokenizer, layout, entries=recipe.model.vocabulary).pad
     identity = {"corpus": manifest.corpus_hash, "tokenizer": tokenizer_hash(run.tokenizer)}
     standing, saved = standing_of(run, identity)
 
@@ -181,7 +180,7 @@ def _open_stage(
     run: Run, name: str, places: Places | None, accelerator: Accelerator
 ) -> tuple[Stage, RowStream]:
     stage = stage_at(run.recipe, 1.0 if name == "long" else 0.0)
-    plan = Plan(run.corpus, run.tokenizer, LAYOUT, stage.spans, stage.data)
+    plan = Plan(run.corpus, run.tokenizer, layout_in(run.tokenizer), stage.spans, stage.data)
     stream = RowStream(
         plan,
         start=places,
@@ -248,7 +247,7 @@ def _export(
             weights,
             run.recipe.model,
             tokenizer=run.tokenizer,
-            layout=LAYOUT,
+            layout=layout_taught(layout_in(run.tokenizer), standing.history, run.start),
             name=run.name or f"footnote-{run.recipe.name}",
             record={
                 "corpus": {

@@ -185,9 +185,13 @@ def _definition(text: str, names: tuple[str, ...]) -> int:
             end = place + len(name)
             is_near = place - start < _LINE
             is_whole = not (text[end : end + 1].isalnum() or text[end : end + 1] == "_")
-            if is_near and is_whole and (
-                _DEFINES.fullmatch(text, start, place)
-                or (start == place and _ASSIGNS.match(text, end))
+            if (
+                is_near
+                and is_whole
+                and (
+                    _DEFINES.fullmatch(text, start, place)
+                    or (start == place and _ASSIGNS.match(text, end))
+                )
             ):
                 return start
             place = text.find(name, end)

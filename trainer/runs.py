@@ -1,5 +1,6 @@
 """One training run: what it is, where it stands, and how it goes on from where it stopped."""
 
+import json
 import signal
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -92,7 +93,8 @@ def standing_of(run: Run, identity: dict[str, str]) -> tuple[Standing, Saved | N
 
     Raises RunMismatch when it was made with something else than this run.
     """
-    now: dict[str, Any] = {"hash": run.recipe.hash, "recipe": asdict(run.recipe)}
+    recipe = json.loads(json.dumps(asdict(run.recipe)))  # as a checkpoint gives it back
+    now: dict[str, Any] = {"hash": run.recipe.hash, "recipe": recipe}
     saved = checkpoints.latest(run.folder)
     if saved is None:
         return Standing(identity, history=[{"from_step": 0, **now}]), None

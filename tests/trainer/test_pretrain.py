@@ -14,7 +14,7 @@ from trainer.config import LongRecipe, load_recipe
 from trainer.learner import lower
 from trainer.model import build
 from trainer.pretrain import pretrain
-from trainer.runs import Diverged, Interrupted, RunMismatch
+from trainer.runs import Diverged, Interrupted, RunMismatch, standing_of
 from trainer.starting import start_weights
 
 RECIPE = load_recipe("tiny")
@@ -88,6 +88,22 @@ def test_another_recipe_is_refused_unless_it_is_asked_for(make_run, tmp_path):
     history = about["training"]["history"]
     assert [each["from_step"] for each in history] == [0, 3]
     assert history[1]["recipe"]["optim"]["matrix_lr"] == 0.001
+
+
+def test_a_run_goes_on_with_its_rows_unless_they_were_changed(make_run, tmp_path):
+    with pytest.raises(Interrupted):
+        pretrain(make_run(tmp_path), report=stop_after(3))
+    run = replace(make_run(tmp_path), change=True)
+    recipe = run.recipe
+    slower = replace(recipe, optim=replace(recipe.optim, matrix_lr=0.001))
+    other = replace(recipe, data=replace(recipe.data, languages=("python",)))
+    kept = checkpoints.latest(tmp_path).values
+
+    same, _ = standing_of(replace(run, recipe=slower), kept["identity"])
+    anew, _ = standing_of(replace(run, recipe=other), kept["identity"])
+
+    assert same.position == kept["position"]
+    assert anew.position is None
 
 
 def test_a_time_budget_ends_a_run_in_its_cool_down(make_run, tmp_path):
@@ -193,7 +209,7 @@ def test_the_export_passes_the_engines_check(finished):
 
     found = read_checkpoint(finished / "export")
 
-    assert found.layout == FimLayout()
+    assert found.layout == FimLayout(file_sep="")  # tiny is shown one file at a time
     assert found.corpus["hash"]
     assert found.training["step"] == 40
     assert (finished / "loss.png").stat().st_size > 1000
