@@ -109,6 +109,7 @@ class LongRecipe:
     context: int = 8192
     rows: int = 0
     micro_rows: int = 1
+    repository_rate: float = 0.5  # in place of spans.repository_rate: here is room for other files
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,8 @@ def stage_at(recipe: Recipe, progress: float) -> Stage:
     if not long.share or progress < 1.0 - long.share:
         return Stage("main", recipe.data, recipe.spans, recipe.run.micro_rows)
     data = replace(recipe.data, context=long.context, rows=long.rows)
-    return Stage("long", data, recipe.spans, long.micro_rows)
+    spans = replace(recipe.spans, repository_rate=long.repository_rate)
+    return Stage("long", data, spans, long.micro_rows)
 
 
 def progress_of(run: Run, clock: Clock) -> float:
