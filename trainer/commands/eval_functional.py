@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--single-line", action="store_true", help="make the single-line gaps of a HumanEval file")
     add("--first-line", action="store_true", help="cut what is put into a gap at its line's end")
     add("--order", choices=("spm", "psm"), help="of a gap's prompt (default: the model's first)")
-    add("--context", type=int, default=2048, help="tokens around a gap (default 2048)")
+    add("--context", type=int, help="tokens around a gap (default 2048, or what the model takes)")
     add("--seconds", type=float, default=10.0, help="for one program (default 10)")
     add("--memory", type=int, default=1024, metavar="MB", help="for one program (default 1024)")
     add("--jobs", type=int, default=0, help="programs at a time (default: one a core)")
@@ -195,7 +195,7 @@ def _protocol(
     form = benchmark.prompt_form
     if benchmark.name.startswith(INFILLING):
         order = options.order or "the model's first order"
-        form += f", {order}, {options.context} tokens"
+        form += f", {order}, {options.context or 'at most 2048'} tokens around it"
         form += "; cut at the end of the first line" if options.first_line else ""
     if decoding is None:
         form = "none: the file's own prompt stands before each completion"

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.fim import FimLayout, Order, layout_from_json, render, sentinel_ids
-from engine.layouts import layout_of
+from engine.fim import Order
+from trainer.evaluation.cases import Case
 from trainer.evaluation.causal import CausalModel, rows_of
+from trainer.evaluation.raw import RawModel
 from trainer.evaluation.tasks import Task
-from trainer.examples import crop
 
+CONTEXT = 2048  # tokens around a gap, where the model takes as many
 _TAIL = 24  # tokens in which a stop sequence is looked for; none of the protocols' is longer
 
 
@@ -68,47 +69,23 @@ def left_to_right(model: CausalModel, tokens: int) -> Prompt:
     return prompt
 
 
-def into_the_gap(model: CausalModel, order: Order | None, context: int, tokens: int) -> Prompt:
-    """Prefix and suffix in the checkpoint's own layout, three quarters of the room for the prefix.
+def into_the_gap(
+    model: CausalModel, order: Order | None, context: int | None, tokens: int
+) -> Prompt:
+    """Prompts as `footnote eval infill` writes them: the checkpoint's own layout.
 
     ValueError when the model has no such layout, or not that order.
     """
-    layout = fim_layout(model)
-    ids = sentinel_ids(layout, model.tokenizer.id_of, model.tokenizer.encode)
-    chosen: Order = order or ("spm" if layout.spm else "psm")
-    layout.pieces(chosen)
-    room = min(context, model.positions - tokens) - 4 - len(model.tokenizer.opening)
-    if room < 1:
+    room = min(model.positions - tokens, model.positions * 3 // 4)
+    if room < 16:
         raise ValueError(f"{model.name} takes {model.positions} tokens: lower --tokens below that")
+    raw = RawModel(model, order=order, context=min(CONTEXT, room) if context is None else context)
 
     def prompt(task: Task) -> list[int]:
-        encode = model.tokenizer.encode
-        prefix, suffix = crop(encode(task.prompt), encode(task.suffix), room)
-        rendered = render(layout, order=chosen, prefix=prefix, suffix=suffix, ids=ids)
-        return [*model.tokenizer.opening, *rendered]
+        case = Case(task.name, "line", task.language, "", task.prompt, "", task.suffix)
+        return raw.prompt(case).tokens
 
     return prompt
-
-
-def fim_layout(model: CausalModel) -> FimLayout:
-    """As footnote.json says, or found by the special tokens. ValueError when the model has none."""
-    import json
-
-    about = model.folder / "footnote.json"
-    if about.is_file():
-        try:
-            return layout_from_json(json.loads(about.read_text(encoding="utf-8"))["fim"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"the layout in {about} is damaged ({error}): copy it again"
-            ) from error
-    found = layout_of(model.tokenizer.id_of)
-    if found is None:
-        raise ValueError(
-            f"{model.name} has no fill-in-the-middle tokens that are known: measure it on a "
-            "benchmark without suffix"
-        )
-    return found
 
 
 def complete(
