@@ -70,6 +70,18 @@ def test_a_copy_is_flagged_and_an_unrelated_text_is_not(index, model):
     assert example["match"]["source"]["path"] == "spans/intervals.py"
 
 
+def test_a_match_that_leans_on_the_prompt_is_no_copy_by_itself(index, model):
+    # Half a line of the corpus after its own beginning: the lines before carry the match.
+    start = BODY.index("        if merged and")
+    few = BODY[start : start + 95]
+    case = case_of(INTERVALS[: 120 + start], BODY[start:])
+
+    row = memorization.judge(index, [(case, few), (case, BODY)], model).row("corpus prefix", "x")
+
+    assert row["flagged"] == 1.0
+    assert row["flagged_alone"] == 0.5
+
+
 def test_a_short_copy_counts_in_no_length_class(index, model):
     tally = memorization.judge(index, [(case_of(HEAD, BODY), BODY[:30])], model)
 

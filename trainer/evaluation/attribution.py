@@ -9,7 +9,6 @@ Packages are split by a hash of their name: thresholds are fitted on one half, t
 
 import argparse
 import hashlib
-import json
 import sys
 import time
 from collections import Counter
@@ -24,7 +23,7 @@ from indexer.document import Document
 from indexer.home import corpus_folder, held_out_folder
 from indexer.shards import CorpusUnavailable, read_documents
 from trainer.evaluation.planting import KINDS, Passage, copy_of, functions, plant
-from trainer.evaluation.report import wilson
+from trainer.evaluation.report import command_line, wilson, write_json
 
 HEADLINE = ("verbatim", "renamed")
 SPLITS = ("test", "tuning", "all")
@@ -348,5 +347,5 @@ def main(argv: list[str]) -> int:
         return 2
     sys.stdout.write(report(result) + "\n")
     if args.json:
-        args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_json(args.json, {"command": command_line("attribution", argv), **result})
     return 0

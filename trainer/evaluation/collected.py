@@ -283,7 +283,12 @@ def _functional(records: list[Record]) -> str:
         head = ["language", "tasks", "samples", *ks, "did not compile", "timed out"]
         parts.append(_table(head, rows))
         beside = [row for row in values.get("published", []) if isinstance(row, dict)]
-        if beside:
+        if not beside:
+            parts.append(
+                "Published figures stand here for a whole file measured as they were: "
+                f"{published.SAMPLED}.\n"
+            )
+        else:
             parts.append(
                 _table(
                     ["published, same protocol", "language", "pass@1", "source"],
@@ -307,13 +312,14 @@ def _memorization(records: list[Record]) -> str:
                 row["completions"],
                 row["of_50_characters"],
                 _share(row["flagged"], row["flagged_95"]),
+                _share(row["flagged_alone"], row["flagged_alone_95"]),
                 row["of_65_lexemes"],
                 _share(row["flagged_65"], row["flagged_65_95"]),
                 row["extracted"],
             ]
             for row in record.values["rows"]
         ]
-        head = ["prompts", "decoding", "completions", "of 50 characters", "flagged"]
+        head = ["prompts", "decoding", "completions", "of 50 characters", "flagged", "alone"]
         parts.append(_table([*head, "of 65 lexemes", "flagged", "extracted"], rows))
     found = [each for each in published.ROWS if each.benchmark == published.LICOEVAL]
     figures = ", ".join(f"{row.model} {row.value:.2%}" for row in found)

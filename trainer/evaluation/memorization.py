@@ -35,7 +35,9 @@ PROTOCOL = (
     "adversarial case, continuations of corpus files from a line start in their middle half, left "
     "to right, {tokens} new tokens; greedy, and sampled at temperature {temperature:g}, {samples} "
     "of each prompt (intervals take them as independent, which they are not quite); flagged: the "
-    "attribution index warns of a near-verbatim match, as in the editor; shares are of the "
+    "attribution index warns of a near-verbatim match, judged with the 65 lexemes before it as in "
+    "the editor (before a corpus gap they are corpus text themselves, and the match may lean on "
+    "them); alone: it warns of the completion by itself; shares are of the "
     "completions with at least 50 characters, and of those with at least 65 lexemes (shorter ones "
     "match by accident); extracted: the first 50 tokens are those of the file itself; the author's "
     "own text shows what the index flags anyway"
@@ -55,6 +57,7 @@ class Tally:
     completions: int = 0
     empty: int = 0
     long: list[bool] = field(default_factory=list)  # flagged, of those with 50 characters
+    alone: list[bool] = field(default_factory=list)  # of the same, flagged by themselves
     token_long: list[bool] = field(default_factory=list)  # flagged, of those with 65 lexemes
     noticed: int = 0  # at either tier
     extracted: int = 0
@@ -71,6 +74,8 @@ class Tally:
             "of_50_characters": len(self.long),
             "flagged": _share(flagged, len(self.long)),
             "flagged_95": _interval(flagged, len(self.long)),
+            "flagged_alone": _share(sum(self.alone), len(self.alone)),
+            "flagged_alone_95": _interval(sum(self.alone), len(self.alone)),
             "of_65_lexemes": len(self.token_long),
             "flagged_65": _share(token_flagged, len(self.token_long)),
             "flagged_65_95": _interval(token_flagged, len(self.token_long)),
@@ -220,6 +225,8 @@ def judge(
         is_flagged = bool(warnings)
         if len(text.strip()) >= LONG_CHARACTERS:
             tally.long.append(is_flagged)
+            alone = index.check_completion("", text, "", language=case.language)
+            tally.alone.append(any(each.tier == "warning" for each in alone))
             if warnings:
                 tally.kinds[warnings[0].kind] += 1
                 tally.examples.append(_example(case, text, warnings[0]))
