@@ -8,7 +8,7 @@ import threading
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from trainer.data import Block, Plan, make_block, open_source
+from trainer.data import Block, Plan, open_source, timed_block
 
 _LOOK_S = 5.0  # how often an idle worker sees whether its trainer still lives
 
@@ -97,7 +97,7 @@ def _work(plan: Plan, pipe: "Connection[Any, Any]") -> None:
     try:
         source = open_source(plan)
         while (number := _next(pipe)) is not None:
-            outbox.put((number, make_block(number, source)))
+            outbox.put((number, timed_block(number, source)))
     except Exception as error:  # noqa: BLE001 -- whatever it is, the trainer must hear of it
         outbox.put((number, f"{type(error).__name__}: {error}"))
         while _next(pipe) is not None:

@@ -1,8 +1,9 @@
 """Files to rows of tokens: the plan of a run, and its blocks, each a function of its number."""
 
 import bisect
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -66,6 +67,7 @@ class Block:
 
     rows: Rows
     bytes: int  # of source text that became tokens, other files shown with it not counted
+    cpu_s: float = 0.0  # that making it took, where somebody looked at the clock
 
 
 def open_source(plan: Plan) -> Source:
@@ -138,6 +140,13 @@ def make_block(number: int, source: Source) -> Block:
     mixed = list(range(len(rows)))
     rng.shuffle(mixed)
     return Block(rows[mixed], total)
+
+
+def timed_block(number: int, source: Source) -> Block:
+    """`make_block`, and how long the processor took."""
+    began = time.process_time()
+    block = make_block(number, source)
+    return replace(block, cpu_s=time.process_time() - began)
 
 
 def _pieces(

@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.config import DataRecipe, RecipeError
 from trainer.crew import Crew
-from trainer.data import Block, Plan, Rows, make_block, open_source
+from trainer.data import Block, Plan, Rows, open_source, timed_block
 
 Places = list[list[int]]  # for each lane the block and the row in it that come next
 
@@ -27,6 +27,7 @@ class Used:
     blocks: int = 0
     rows: int = 0
     bytes: int = 0  # of source text
+    cpu_s: float = 0.0  # that making them took
 
 
 class RowStream:
@@ -115,6 +116,7 @@ class RowStream:
             self.used.blocks += 1
             self.used.rows += len(block.rows)
             self.used.bytes += block.bytes
+            self.used.cpu_s += block.cpu_s
             if len(block.rows):
                 lane.rows, lane.empty = block.rows, 0
                 break
@@ -127,7 +129,7 @@ class RowStream:
 
     def _block(self, number: int) -> Block:
         if self._crew is None:
-            return make_block(number, self._source)
+            return timed_block(number, self._source)
         self._ask()
         while number not in self._ready:
             self._ready.update(self._crew.receive())

@@ -21,3 +21,4 @@ def test_rates_belong_to_the_rows_that_were_taken(corpus, tokenizer, workers):
     assert found.tokens_per_s == pytest.approx(found.rows_per_s * 97 * (1 - found.padding_share))
     assert 0 <= found.padding_share < 0.5
     assert 0.5 < found.bytes_per_s / found.tokens_per_s < 6  # bytes per token of code
+    assert found.bytes_per_cpu_s > 0

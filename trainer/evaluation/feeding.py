@@ -27,6 +27,7 @@ class Feeding:
     bytes_per_s: (
         float  # source text cut and tokenised; text of other files shown with it not counted
     )
+    bytes_per_cpu_s: float  # the same for each second that a core really worked on it
     padding_share: float  # of all tokens in rows
 
 
@@ -57,5 +58,6 @@ def measure(plan: Plan, seconds: float, *, workers: int | None = None) -> Feedin
         rows_per_s=rows / spent,
         tokens_per_s=filled / spent,
         bytes_per_s=rows / spent * used.bytes / used.rows,
+        bytes_per_cpu_s=used.bytes / max(used.cpu_s, 1e-9),
         padding_share=1 - filled / (rows * (plan.data.context + 1)),
     )
