@@ -13,7 +13,7 @@ from indexer import AttributionIndex, IndexUnavailable
 from indexer.home import corpus_folder, held_out_folder
 from indexer.shards import CorpusUnavailable, open_shards, read_documents
 from trainer.evaluation.cases import languages_of
-from trainer.evaluation.published import LICOEVAL, of_benchmark
+from trainer.evaluation.published import LICOEVAL, LICOEVAL_DIFFERS, of_benchmark
 from trainer.evaluation.report import (
     command_line,
     model_folder,
@@ -146,7 +146,7 @@ def measure(folder: Path, options: argparse.Namespace, argv: Sequence[str]) -> d
             tokens=options.new_tokens, temperature=options.temperature, samples=options.samples
         )
         + f". {_corpora(folder, index)}",
-        "against": memory.AGAINST_LICOEVAL,
+        "against": LICOEVAL_DIFFERS,
         "rows": rows,
         "flagged": examples,
     }

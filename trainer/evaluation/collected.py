@@ -325,7 +325,7 @@ def _memorization(records: list[Record]) -> str:
     figures = ", ".join(f"{row.model} {row.value:.2%}" for row in found)
     parts.append(
         f"Published beside it, by another protocol: {figures} ({found[0].source}). "
-        f"{records[0].values['against'].rstrip('.')}.\n"
+        f"{published.LICOEVAL_DIFFERS}.\n"
     )
     return "\n".join(parts)
 

@@ -42,12 +42,6 @@ PROTOCOL = (
     "match by accident); extracted: the first 50 tokens are those of the file itself; the author's "
     "own text shows what the index flags anyway"
 )
-AGAINST_LICOEVAL = (
-    "LiCoEval prompts with signatures and comments of functions of public repositories, judges by "
-    "a human-calibrated standard of striking similarity, and counts all completions; here an index "
-    "of this model's whole corpus judges by its own thresholds: the figures may stand side by side, "
-    "not be subtracted"
-)
 
 
 @dataclass(slots=True)
