@@ -224,7 +224,7 @@ def test_a_compiler_that_does_not_answer_is_said(monkeypatch):
     def refuse(*_arguments, **_more):
         raise subprocess.CalledProcessError(1, "rustc")
 
-    monkeypatch.setattr(languages.shutil, "which", lambda name: f"/home/bin/{name}")
+    monkeypatch.setattr(languages.shutil, "which", lambda name: f"/tools/{name}")
     monkeypatch.setattr(languages.subprocess, "run", refuse)
     languages.find_tool.cache_clear()
     try:
