@@ -59,6 +59,7 @@ class ModelInfo:
     corpus_hash: str = ""
     context: int = 0  # tokens
     recipe_hash: str = ""  # of the corpus: how it was curated
+    corpus_parts: str = ""  # of a fine-tuned model: hashes of all its corpora and their recipes
 
 
 class CancelToken:

@@ -52,7 +52,7 @@ class Checkpoint:
     shape: Shape
     layout: FimLayout | None  # None: the folder does not say, its special tokens may
     weights: tuple[Path, ...]
-    corpus: Mapping[str, str] = field(default_factory=dict)  # name, hash, recipe_hash
+    corpus: Mapping[str, str] = field(default_factory=dict)  # name, hash, recipe_hash, parts
     training: Mapping[str, Any] = field(default_factory=dict)
 
 

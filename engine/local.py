@@ -145,6 +145,7 @@ class LocalCompleter:
             folder=str(checkpoint.folder),
             corpus_hash=checkpoint.corpus.get("hash", ""),
             recipe_hash=checkpoint.corpus.get("recipe_hash", ""),
+            corpus_parts=" ".join(checkpoint.corpus.get(k, "") for k in ("parts", "part_recipes")),
             context=self._prompt_tokens,
         )
 

@@ -124,6 +124,7 @@ class Session:
             (info.corpus_hash, getattr(info, "recipe_hash", "")),
             (index.corpus_hash, index.recipe_hash),
             index.selection,
+            parts=getattr(info, "corpus_parts", ""),
         )
 
 
@@ -133,10 +134,17 @@ FOREIGN_INDEX = (
 )
 
 
-def belonging(model: tuple[str, str], index: tuple[str, str], selection: str) -> str:
-    """Compare (corpus hash, recipe hash) of a model with those of an index."""
+def belonging(
+    model: tuple[str, str], index: tuple[str, str], selection: str, *, parts: str = ""
+) -> str:
+    """Compare (corpus hash, recipe hash) of a model with those of an index.
+
+    `parts` are the same hashes of what a fine-tuned model learned from before, blanks between:
+    an index of one of them covers a part, never all.
+    """
     if model[0] == index[0]:
         return "yes"
-    if model[1] and model[1] == index[1] and selection == "small":
+    recipes = {model[1], *parts.split()} - {""}
+    if index[0] in parts.split() or (index[1] in recipes and selection == "small"):
         return "subset"
     return "no"

@@ -6,7 +6,7 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -170,6 +170,19 @@ def load_recipe(name_or_path: str | Path, changes: Sequence[str] = ()) -> Recipe
     recipe = _build(Recipe, {"name": path.stem, **values}, path.name)
     _check(recipe, path.name)
     return recipe
+
+
+def with_model(recipe: Recipe, model: ModelRecipe) -> Recipe:
+    """The recipe for a model that is there already; rows no longer than it takes."""
+    context = min(recipe.data.context, model.positions)
+    whole = replace(
+        recipe,
+        model=model,
+        data=replace(recipe.data, context=context),
+        spans=replace(recipe.spans, max_middle=min(recipe.spans.max_middle, 2 * context)),
+    )
+    _check(whole, recipe.name)
+    return whole
 
 
 def _apply(values: dict[str, Any], change: str) -> None:

@@ -33,6 +33,19 @@ def embedding_parameters(model: ModelRecipe) -> int:
     return model.vocabulary * model.hidden + positions
 
 
+def adapter_parameters(model: ModelRecipe, rank: int) -> int:
+    """Weights of low-rank adapters beside every product of the blocks."""
+    wide, inner = model.heads * model.head_dim, model.intermediate
+    gated = 2 if model.family == "llama" else 1
+    sides = (
+        model.hidden + wide + 2 * model.head_dim,
+        wide + model.hidden,
+        model.hidden + gated * inner,
+        inner + model.hidden,
+    )
+    return model.layers * rank * sum(sides)
+
+
 def _block(model: ModelRecipe) -> int:
     hidden, wide, dim, inner = (
         model.hidden, model.heads * model.head_dim, model.head_dim, model.intermediate,

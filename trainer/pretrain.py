@@ -21,6 +21,7 @@ from trainer.hardware import device_name, memory_peak, peak
 from trainer.journal import Journal
 from trainer.model import Network
 from trainer.optim import Updater, rate
+from trainer.origins import Origin, check_tokenizer, corpus_record, origin_of
 from trainer.planning import flops_per_token
 from trainer.runs import (
     Diverged,
@@ -55,8 +56,9 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
     manifest = open_shards(run.corpus, verify=main)
     layout = layout_in(run.tokenizer)
     pad = load(run.tokenizer, layout, entries=recipe.model.vocabulary).pad
-    identity = {"corpus": manifest.corpus_hash, "tokenizer": tokenizer_hash(run.tokenizer)}
-    standing, saved = standing_of(run, identity)
+    origin = origin_of(run.start) if run.start else None
+    standing, saved = standing_of(run, _identity(run, manifest, origin))
+    standing.corpus_record = corpus_record(manifest, origin)
 
     learner, updater = assemble(run, accelerator.device)
     prepared = learner if recipe.run.sharding == "full" else accelerator.prepare(learner)
@@ -68,7 +70,16 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
         final_loss = journal.draw()
     finally:
         journal.close()
-    return _export(run, standing, learner.network, manifest, final_loss, accelerator)
+    return _export(run, standing, learner.network, origin, final_loss, accelerator)
+
+
+def _identity(run: Run, manifest: Manifest, origin: Origin | None) -> dict[str, str]:
+    """What a run cannot go on with another of."""
+    own = {"corpus": manifest.corpus_hash, "tokenizer": tokenizer_hash(run.tokenizer)}
+    if origin is None:
+        return own
+    check_tokenizer(origin, run.tokenizer)
+    return {**own, "start": origin.hash, "rank": str(run.rank)}
 
 
 def _train(
@@ -223,7 +234,7 @@ def _export(
     run: Run,
     standing: Standing,
     network: Network,
-    manifest: Manifest,
+    origin: Origin | None,
     final_loss: float,
     accelerator: Accelerator,
 ) -> Path:
@@ -235,7 +246,7 @@ def _export(
         **asdict(standing.clock),
         "parameters": sum(each.numel() for each in weights.values()),
         "final_loss": final_loss,
-        "started_from": run.start.name if run.start else "",
+        "started_from": {"name": origin.name, "hash": origin.hash} if origin else None,
         "adapter_rank": run.rank,
         "processes": accelerator.num_processes,
         "device": device_name(accelerator.device),
@@ -249,14 +260,7 @@ def _export(
             tokenizer=run.tokenizer,
             layout=layout_taught(layout_in(run.tokenizer), standing.history, run.start),
             name=run.name or f"footnote-{run.recipe.name}",
-            record={
-                "corpus": {
-                    "name": manifest.name,
-                    "hash": manifest.corpus_hash,
-                    "recipe_hash": manifest.recipe_hash,
-                },
-                "training": record,
-            },
+            record={"corpus": standing.corpus_record, "training": record},
         )
     accelerator.wait_for_everyone()
     return target

@@ -57,6 +57,7 @@ class Standing:
     stage: str = "main"
     position: Any = None  # of the rows; None: at the beginning
     history: list[dict[str, Any]] = field(default_factory=list)
+    corpus_record: dict[str, str] = field(default_factory=dict)  # for whoever starts from here
 
     def values(self) -> dict[str, Any]:
         return asdict(self)
@@ -100,8 +101,8 @@ def standing_of(run: Run, identity: dict[str, str]) -> tuple[Standing, Saved | N
     if saved is None:
         return Standing(identity, history=[{"from_step": 0, **now}]), None
     values = saved.values
-    for name, value in identity.items():
-        if values["identity"].get(name) != value:
+    for name in sorted({*identity, *values["identity"]}):
+        if values["identity"].get(name) != identity.get(name):
             raise RunMismatch(
                 f"{saved.path} was made with another {name}: give --run a new folder, or remove "
                 "this one"

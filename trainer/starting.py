@@ -10,8 +10,10 @@ from engine.api import ModelUnavailable
 from engine.checkpoint import read_checkpoint, read_tensors
 from trainer import checkpoints
 from trainer.config import ModelRecipe
-from trainer.conversion import names_of, recipe_of
+from trainer.conversion import names_of, recipe_of, to_transformers
 from trainer.sharding import fill
+from trainer.teaching import layout_taught
+from trainer.vocabulary import layout_in
 
 
 def start_recipe(path: Path) -> ModelRecipe:
@@ -42,6 +44,8 @@ def start_weights(network: nn.Module, recipe: ModelRecipe, path: Path) -> None:
             full = torch.cat([tensors[each] for each in names_of(name)])
         except KeyError as error:
             raise ValueError(f"{path} lacks {error}: it is of another model") from None
+        if not bool(torch.isfinite(full).all()):
+            raise ValueError(f"{names_of(name)[0]} in {path} holds no numbers (NaN): it is damaged")
         fill(weight, full)
 
 
@@ -59,8 +63,12 @@ def _tensors(path: Path) -> dict[str, Tensor]:
             return dict(read_tensors(read_checkpoint(path)))
         except ModelUnavailable as error:
             raise ValueError(str(error)) from error
-    from trainer.conversion import to_transformers
+    masters, recipe = _masters(path)
+    return dict(to_transformers(masters, recipe))
 
+
+def _masters(path: Path) -> tuple[dict[str, Tensor], ModelRecipe]:
+    """The float32 weights in a run's checkpoint, under our names."""
     state = checkpoints.read(path)
     recipe = ModelRecipe(**state.values["history"][-1]["recipe"]["model"])
     masters = {
@@ -68,4 +76,22 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         for name, each in state.tensors.items()
         if name.startswith("master/")
     }
-    return dict(to_transformers(masters, recipe))
+    return masters, recipe
+
+
+def as_model_folder(path: Path, tokenizer: Path, scratch: Path) -> Path:
+    """A start as a folder that can be measured: itself, or its checkpoint exported into `scratch`."""
+    if not (path / "state.json").is_file():
+        return path
+    masters, recipe = _masters(path)
+    history = checkpoints.read(path).values["history"]
+    checkpoints.export(
+        scratch,
+        masters,
+        recipe,
+        tokenizer=tokenizer,
+        layout=layout_taught(layout_in(tokenizer), history),
+        name=path.name,
+        record={"corpus": {}, "training": {}},
+    )
+    return scratch

@@ -198,12 +198,15 @@ def _together(model: ModelInfo, index: IndexInfo) -> Check:
         (model.corpus_hash, model.recipe_hash),
         (index.corpus_hash, index.recipe_hash),
         index.selection,
+        parts=model.corpus_parts,
     )
     if belongs == "yes":
         return Check("together", OK, "the index covers what the model was trained on")
     if belongs == "subset":
         found = "the index covers a subset of what the model was trained on"
-        return Check("together", OK, found, "footnote setup for all of it")
+        if index.selection == "small":
+            return Check("together", OK, found, "footnote setup for all of it")
+        return Check("together", OK, f"{found}: not what it was fine-tuned on")
     found = (
         f"the index is of corpus {index.corpus_hash[:12]}, the model was trained on "
         f"{model.corpus_hash[:12]}: citations are incomplete"

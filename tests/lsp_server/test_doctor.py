@@ -89,6 +89,30 @@ def test_model_and_index_belong_together_by_their_hashes(
 
 
 @pytest.mark.parametrize(
+    ("index", "selection", "answer"),
+    [
+        (("c1", "r1"), "full", "subset"),
+        (("c2", "r1"), "small", "subset"),
+        (("c2", "r1"), "full", "no"),
+        (("own", ""), "full", "yes"),
+    ],
+)
+def test_an_index_of_what_came_before_fine_tuning_covers_a_part(
+    index: tuple[str, str], selection: str, answer: str
+) -> None:
+    assert belonging(("own", ""), index, selection, parts="c1 r1 other") == answer
+
+
+def test_a_fine_tuned_model_is_not_said_to_be_covered() -> None:
+    index: Any = SimpleNamespace(corpus_hash="c1", recipe_hash="r1", selection="full")
+    tuned = replace(MODEL, corpus_hash="own", recipe_hash="", corpus_parts="c1 r1")
+    check = doctor._together(tuned, index)
+
+    assert (check.state, check.remedy) == ("ok", "")
+    assert "not what it was fine-tuned on" in check.found
+
+
+@pytest.mark.parametrize(
     ("about", "state", "words"),
     [
         (("c1", "r1", "full"), "ok", "covers what the model was trained on"),

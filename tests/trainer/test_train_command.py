@@ -69,7 +69,7 @@ def test_ctrl_c_keeps_the_run_and_the_same_command_goes_on(
     assert first.returncode == 130
     assert "the same command goes on" in said
     assert list((tmp_path / "run").glob("checkpoint-*"))
-    monkeypatch.setattr("trainer.commands.train_pretrain._tune_runtime", lambda: None)
+    monkeypatch.setattr("trainer.commands.train_pretrain.tune_runtime", lambda: None)
     assert main([*command[3:], "--time-budget", "0.1s"]) == 0
     assert len(log.read_text(encoding="utf-8").splitlines()) >= steps
     assert json.loads((tmp_path / "run" / "export" / "footnote.json").read_text(encoding="utf-8"))
@@ -91,7 +91,7 @@ def test_ctrl_c_keeps_the_run_and_the_same_command_goes_on(
 )
 def test_what_is_missing_is_said_with_its_remedy(arguments, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("trainer.commands.train_pretrain._tune_runtime", lambda: None)
+    monkeypatch.setattr("trainer.commands.train_pretrain.tune_runtime", lambda: None)
 
     assert main(arguments) == 2
     assert said in capsys.readouterr().err

@@ -108,7 +108,7 @@ def train(options: argparse.Namespace, recipe: Recipe, **more: Any) -> int:
         return launch(
             [sys.executable, "-m", "trainer.commands.train", *_given()], options.processes
         )
-    _tune_runtime()
+    tune_runtime()
     if first:
         sys.stderr.write(describe(recipe, processes) + "\n")
     if recipe.run.compile:
@@ -158,11 +158,11 @@ def _train(run: "Run", *, first: bool) -> int:
 
 def _given() -> list[str]:
     """This command's own arguments, from its name on, however it was started."""
-    at = max(sys.argv.index(name) for name in ("pretrain", "finetune") if name in sys.argv)
+    at = min(sys.argv.index(name) for name in ("pretrain", "finetune") if name in sys.argv)
     return sys.argv[at:]
 
 
-def _tune_runtime() -> None:
+def tune_runtime() -> None:
     """Start again with the C runtime set for training, once; elsewhere than on Linux do nothing."""
     missing = {name: value for name, value in _RUNTIME.items() if name not in os.environ}
     if not missing or sys.platform != "linux" or "torch" in sys.modules:
