@@ -234,3 +234,24 @@ def test_a_folder_without_safetensors_is_refused(held_out, folder, tmp_path, cap
 
     assert eval_command.main(["loss", "--model", str(bare), "--held-out", str(held_out)]) == 2
     assert "safetensors" in capsys.readouterr().err
+
+
+def test_damaged_or_missing_weights_are_never_made_up(folder, held_out, tmp_path, capsys):
+    from safetensors.torch import load_file, save_file
+
+    for name in ("cut", "part"):
+        copy = tmp_path / name
+        copy.mkdir()
+        for each in folder.iterdir():
+            (copy / each.name).write_bytes(each.read_bytes())
+    weights = folder / "model.safetensors"
+    (tmp_path / "cut" / weights.name).write_bytes(weights.read_bytes()[:5000])
+    tensors = load_file(weights)
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, tmp_path / "part" / weights.name, metadata={"format": "pt"})
+    usual = ["loss", "--held-out", str(held_out), "--model"]
+
+    assert eval_command.main([*usual, str(tmp_path / "cut")]) == 2
+    assert "cannot be opened" in capsys.readouterr().err
+    assert eval_command.main([*usual, str(tmp_path / "part")]) == 2
+    assert "lacks 1 weights, model.layers.1.mlp.up_proj.weight" in capsys.readouterr().err

@@ -53,15 +53,24 @@ def load_causal(folder: Path, *, device: str = "auto", dtype: str = "auto") -> C
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         vocabulary: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         loading: Any = AutoModelForCausalLM
-        net = loading.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=_dtype(dtype)
+        net, report = loading.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=_dtype(dtype),
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # the libraries under it raise bare Exceptions of their own
         first = str(error).strip().split("\n", 1)[0]
         raise ValueError(
             f"{folder} cannot be opened as a causal language model ({first}): name a folder with "
             "config.json, a tokenizer and weights as safetensors"
         ) from error
+    if missing := sorted(report["missing_keys"]):
+        # transformers would go on with random numbers in their place.
+        raise ValueError(
+            f"{folder} lacks {len(missing)} weights, {missing[0]} among them: copy the whole folder"
+        )
     if net.dtype == torch.float16 and where == "cpu":
         net = net.float()
     net = net.to(where).eval()
