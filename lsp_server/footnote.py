@@ -32,8 +32,8 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "index": "attribution index: build, info",
     },
     "Model": {
-        "train": "learning: tokenizer, pretrain",
-        "eval": "quality: infill, loss, functional, attribution",
+        "train": "learning: tokenizer, pretrain, finetune, curves",
+        "eval": "quality: infill, loss, memorization, functional, attribution, report",
         "bench": "speed: completion, beside Hugging Face generate",
         "release": "a folder to publish: cards, licence, GGUF, int8; --verify",
     },

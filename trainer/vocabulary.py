@@ -102,7 +102,8 @@ def load(folder: Path, layout: FimLayout, *, entries: int = 0) -> Vocabulary:
     if entries and vocabulary.size > entries:
         raise ValueError(
             f"the tokenizer in {folder} has {vocabulary.size:,} entries and the recipe's "
-            f"model.vocabulary is {entries:,}: raise it, or give --tokenizer another one"
+            f"model.vocabulary is {entries:,}: raise it, or learn another with `footnote train "
+            f"tokenizer --size {entries} --out FOLDER` and give --tokenizer FOLDER"
         )
     return vocabulary
 

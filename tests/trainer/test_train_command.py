@@ -86,14 +86,17 @@ def test_ctrl_c_keeps_the_run_and_the_same_command_goes_on(
         ),
         (["pretrain", "--recipe", "tiny", "--run", "r", "--set", "steps=4"], "table.key=value"),
         (["pretrain", "--recipe", "tiny", "--run", "r", "--corpus", "nowhere"], "footnote setup"),
+        (["pretrain", "--recipe", "tiny", "--run", "r", "--corpus", "{corpus}"], "--size 512"),
         (["tokenizer", "--corpus", "nowhere"], "footnote setup"),
     ],
 )
-def test_what_is_missing_is_said_with_its_remedy(arguments, said, tmp_path, monkeypatch, capsys):
+def test_what_is_missing_is_said_with_its_remedy(
+    arguments, said, corpus, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("trainer.commands.train_pretrain.tune_runtime", lambda: None)
 
-    assert main(arguments) == 2
+    assert main([each.format(corpus=corpus) for each in arguments]) == 2
     assert said in capsys.readouterr().err
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.loading import DEFAULT_MODEL
 from indexer.home import corpus_folder, data_home
 from trainer.config import Recipe, load_recipe
 from trainer.launching import launch
@@ -29,7 +30,8 @@ a model that `footnote complete --model`, `footnote eval` and transformers load.
 goes on where a run was stopped; Ctrl-C stops after a checkpoint. "stable" in the folder is the
 checkpoint before the rate decays: `footnote train finetune` starts from it.
 
-  footnote train pretrain --recipe tiny --run runs/tiny
+  footnote train tokenizer --size 512 --out runs/words
+  footnote train pretrain --recipe tiny --tokenizer runs/words --run runs/tiny
   footnote train pretrain --recipe small --run runs/small --time-budget 90m
   footnote train pretrain --recipe default --run runs/default --processes 8
   footnote train pretrain --recipe starcoder-15b --dry-run
@@ -55,7 +57,11 @@ def add_pretrain(commands: Any) -> None:
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """What every kind of training is told."""
     parser.add_argument("--corpus", type=Path, help="folder of shards (default: the corpus)")
-    parser.add_argument("--tokenizer", type=Path, help="default: the data folder's tokenizer/")
+    parser.add_argument(
+        "--tokenizer",
+        type=Path,
+        help="default: the data folder's tokenizer/, else the embedded model's",
+    )
     parser.add_argument("--run", type=Path, dest="folder", help="run folder")
     parser.add_argument(
         "--time-budget", type=duration, metavar="90m", help="of training in all, over all sittings"
@@ -123,7 +129,7 @@ def _run_of(options: argparse.Namespace, recipe: Recipe, more: dict[str, Any]) -
         recipe=recipe,
         **{
             "corpus": options.corpus or corpus_folder(),
-            "tokenizer": options.tokenizer or data_home() / "tokenizer",
+            "tokenizer": options.tokenizer or _usual_tokenizer(),
             "folder": options.folder,
             "budget_s": options.time_budget or recipe.run.time_budget_s,
             "change": options.change_recipe,
@@ -133,6 +139,12 @@ def _run_of(options: argparse.Namespace, recipe: Recipe, more: dict[str, Any]) -
     if not run.budget_s and not recipe.run.steps:
         raise ValueError("say how long: --time-budget 90m, or run.steps in the recipe")
     return run
+
+
+def _usual_tokenizer() -> Path:
+    """What `footnote train tokenizer` wrote, else the embedded model's own."""
+    learned = data_home() / "tokenizer"
+    return learned if (learned / "tokenizer.json").is_file() else DEFAULT_MODEL
 
 
 def _train(run: "Run", *, first: bool) -> int:
