@@ -125,7 +125,7 @@ class RunRecipe:
     recompute: bool = (
         False  # activations again in the backward pass: less memory, a third more work
     )
-    attention: str = "auto"  # flash-attn where it is installed and the device is CUDA; or "sdpa"
+    attention: str = "auto"  # flash-attn on CUDA where installed, products on a CPU; or "sdpa"
     sharding: str = "none"  # "full": weights, gradients and states over all processes (FSDP2)
     threads: int = 0  # 0: torch decides
 

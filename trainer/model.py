@@ -97,7 +97,7 @@ def attention(choice: str, device: torch.device, dtype: torch.dtype) -> Attend:
     """Causal attention of many query heads over one key/value head.
 
     `choice` is "sdpa", "flash" (flash-attn, CUDA and bfloat16 only) or "auto": flash where it is
-    installed. ValueError when flash is asked for and cannot be had.
+    installed, products of our own on a CPU. ValueError when flash is asked for and cannot be had.
     """
     fits = device.type == "cuda" and dtype == torch.bfloat16
     if choice == "flash" and not fits:
@@ -112,7 +112,38 @@ def attention(choice: str, device: torch.device, dtype: torch.dtype) -> Attend:
                 ) from None
         else:
             return _flash(flash_attn_func)
-    return _sdpa_grouped if device.type == "cuda" else _sdpa_expanded
+    if device.type == "cuda":
+        return _sdpa_grouped
+    return _in_products if choice == "auto" and device.type == "cpu" else _sdpa_expanded
+
+
+_QUERIES = 256  # positions at a time: a matrix product is large enough, and little of it is masked
+_LONGEST = 2048  # beyond, what the backward pass needs of the probabilities takes too much memory
+
+
+def _in_products(queries: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention as plain matrix products: all heads share a key, so they are rows of one product.
+
+    On a CPU these run at the rate of any large product; torch's own kernel has half of it. The
+    products end where the block of queries does, which leaves out most of what is not seen.
+    """
+    rows, heads, length, dim = queries.shape
+    if length > _LONGEST:
+        return _sdpa_expanded(queries, key, value)
+    key, value, parts = key[:, 0], value[:, 0], []
+    for start in range(0, length, _QUERIES):
+        end = min(length, start + _QUERIES)
+        asked = queries[:, :, start:end].reshape(rows, heads * (end - start), dim)
+        scores = torch.bmm(asked, key[:, :end].mT).view(rows, heads, end - start, end)
+        later = torch.ones(end - start, end, dtype=torch.bool, device=queries.device).triu(
+            start + 1
+        )
+        seen = (scores.float() * dim**-0.5).masked_fill(later, -torch.inf).softmax(-1)
+        part = torch.bmm(
+            seen.to(value.dtype).view(rows, heads * (end - start), end), value[:, :end]
+        )
+        parts.append(part.view(rows, heads, end - start, dim))
+    return torch.cat(parts, dim=2)
 
 
 def _sdpa_grouped(queries: Tensor, key: Tensor, value: Tensor) -> Tensor:

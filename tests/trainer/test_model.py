@@ -7,7 +7,7 @@ import torch
 
 from trainer.config import load_recipe
 from trainer.conversion import big_code_config, config_of, llama_config, recipe_of, to_transformers
-from trainer.model import build
+from trainer.model import attention, build
 
 TINY = load_recipe("tiny").model
 BIG_CODE = replace(TINY, family="gpt_bigcode")
@@ -83,3 +83,23 @@ def test_a_seed_gives_the_same_weights_whatever_else_was_drawn():
 def test_a_model_that_cannot_be_trained_here_is_refused(config):
     with pytest.raises(ValueError, match="can"):
         recipe_of(config)
+
+
+@pytest.mark.parametrize("length", [70, 600])
+def test_attention_in_products_is_torchs_own(length):
+    torch.manual_seed(0)
+    shapes = [(2, heads, length, 16) for heads in (3, 1, 1)]
+    ours = [torch.randn(shape, requires_grad=True) for shape in shapes]
+    theirs = [each.detach().clone().requires_grad_() for each in ours]
+    cpu = torch.device("cpu")
+    auto, sdpa = (attention(name, cpu, torch.float32) for name in ("auto", "sdpa"))
+    assert auto is not sdpa
+
+    seen, wanted = auto(*ours), sdpa(*theirs)
+    pull = torch.randn_like(seen)
+    for each in (seen, wanted):
+        each.backward(pull)
+
+    torch.testing.assert_close(seen, wanted)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-5)
