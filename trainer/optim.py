@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from trainer.config import OptimRecipe
 from trainer.muon import Muon
-from trainer.sharding import fill, whole
+from trainer.sharding import fill, gathered, whole
 
 _ADAM = ("exp_avg", "exp_avg_sq", "step")
 
@@ -116,12 +116,15 @@ class Updater:
             if self.masters[name] is not weight:
                 weight.copy_(self.masters[name])
 
-    def state(self) -> dict[str, Tensor]:
-        """Masters and optimiser states by name, whole and on the CPU; all processes must call it."""
+    def state(self, *, keep: bool = True) -> dict[str, Tensor]:
+        """Masters and optimiser states by name, whole and on the CPU where `keep`, else empty.
+
+        All processes must call it.
+        """
         out: dict[str, Tensor] = {}
         for name, master in self.masters.items():
             for kind, tensor in {"master": master, **self._states(name, master)}.items():
-                out[f"{kind}/{name}"] = whole(tensor.detach()).cpu()
+                out[f"{kind}/{name}"] = gathered(tensor, keep=keep)
         return out
 
     def _states(self, name: str, master: Tensor) -> dict[str, Tensor]:

@@ -10,6 +10,15 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
+def gathered(tensor: Tensor, *, keep: bool) -> Tensor:
+    """All of it on the CPU where `keep`, nothing elsewhere; every process must ask.
+
+    What is saved goes through the memory of one process, not of every process of a machine.
+    """
+    full = whole(tensor.detach())
+    return full.cpu() if keep else torch.empty(0, dtype=full.dtype)
+
+
 def local(tensor: Tensor) -> Tensor:
     """What this process holds, sharing memory."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor

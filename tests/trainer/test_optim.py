@@ -116,3 +116,13 @@ def test_the_cosine_falls_from_one_to_the_floor():
     cosine = replace(OPTIM, schedule="cosine", warmup_steps=0, floor=0.1)
 
     assert [rate(each, 9, cosine) for each in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 0.55, 0.1])
+
+
+def test_a_process_that_saves_nothing_keeps_nothing():
+    model = torch.nn.Linear(4, 4)
+    updater = Updater(model, OPTIM)
+
+    kept, dropped = updater.state(), updater.state(keep=False)
+
+    assert kept.keys() == dropped.keys()
+    assert sum(each.numel() for each in dropped.values()) == 0
