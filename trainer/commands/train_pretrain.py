@@ -11,6 +11,7 @@ from indexer.home import corpus_folder, data_home
 from trainer.config import Recipe, load_recipe
 from trainer.launching import launch
 from trainer.planning import describe
+from trainer.scaling import describe_shares
 
 if TYPE_CHECKING:
     from trainer.runs import Run
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 # Read by the C runtime before main: huge pages and no returned memory (a step frees and takes the
 # same gigabyte again and again), and OpenMP threads that sleep, for the backward pass has threads
 # of its own and spinning ones would steal its cores. Together they double the speed on two cores.
-_RUNTIME = {
+RUNTIME = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0"
     ":glibc.malloc.trim_threshold=100000000000:glibc.malloc.top_pad=268435456",
     "OMP_WAIT_POLICY": "passive",
@@ -107,6 +108,8 @@ def train(options: argparse.Namespace, recipe: Recipe, **more: Any) -> int:
     first = os.environ.get("RANK", "0") == "0"
     if options.dry_run:
         print(describe(recipe, processes))
+        if processes > 1:
+            print(describe_shares(recipe, processes))
         return 0
     if options.folder is None:
         raise ValueError("say where the run is to be kept: --run FOLDER")
@@ -176,7 +179,7 @@ def _given() -> list[str]:
 
 def tune_runtime() -> None:
     """Start again with the C runtime set for training, once; elsewhere than on Linux do nothing."""
-    missing = {name: value for name, value in _RUNTIME.items() if name not in os.environ}
+    missing = {name: value for name, value in RUNTIME.items() if name not in os.environ}
     if not missing or sys.platform != "linux" or "torch" in sys.modules:
         return
     os.environ.update(missing)
