@@ -9,7 +9,8 @@ from typing import Any
 
 from trainer.curve import write_curve
 
-_SHOWN = ("loss", "norm", "rate", "tokens_per_s", "mfu")
+_SHOWN = ("loss", "norm", "rate", "tokens_per_s", "mfu", "waiting")
+_WORTH_SAYING = 0.02  # share of the time that rows are waited for
 
 
 class Journal:
@@ -74,7 +75,7 @@ class Reporter:
         self._from: float | None = None
 
     def __call__(self, record: Mapping[str, float]) -> None:
-        for name in ("loss", "tokens_per_s", "mfu"):
+        for name in ("loss", "tokens_per_s", "mfu", "waiting"):
             self._smooth[name] = 0.95 * self._smooth.get(name, record[name]) + 0.05 * record[name]
         now = time.monotonic()
         if self._from is None:
@@ -89,11 +90,14 @@ class Reporter:
     def _line(self, record: Mapping[str, float], now: float) -> str:
         done = record["progress"] - (self._from or 0.0)
         left = (now - self._began) / done * (1 - record["progress"]) if done > 0 else None
+        waiting = self._smooth["waiting"]
         return (
             f"step {record['step']:6.0f}  loss {self._smooth['loss']:.3f}  "
             f"{self._smooth['tokens_per_s']:7.0f} tok/s  MFU {self._smooth['mfu']:4.0%}  "
             f"{record['tokens'] / 1e6:6.1f} M tokens  rate {record['rate']:.2f}  "
-            f"{record['progress']:4.0%}" + (f"  {_duration(left)} left" if left else "")
+            f"{record['progress']:4.0%}"
+            + (f"  {_duration(left)} left" if left else "")
+            + (f"  {waiting:.0%} waiting: raise data.workers" if waiting > _WORTH_SAYING else "")
         )
 
 

@@ -34,7 +34,7 @@ from trainer.runs import (
     stage_at,
     standing_of,
 )
-from trainer.sharding import whole
+from trainer.sharding import gathered
 from trainer.stream import Places, RowStream, behind
 from trainer.teaching import layout_taught
 from trainer.vocabulary import layout_in, load, tokenizer_hash
@@ -44,8 +44,9 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
     """Train, resuming what the run folder holds, and export; returns the exported folder.
 
     `report` gets the record of each step: step, loss in nats, gradient norm, share of the rate,
-    tokens, seconds, tokens a second, MFU, progress. Raises Interrupted after SIGINT or SIGTERM,
-    when the checkpoint is on disk; Diverged, RunMismatch and SaveFailed say what to do.
+    tokens, seconds, tokens a second, MFU, the share of the step that rows were waited for, progress.
+    Raises Interrupted after SIGINT or SIGTERM, when the checkpoint is on disk; Diverged,
+    RunMismatch and SaveFailed say what to do.
     """
     recipe = run.recipe
     if recipe.run.threads:
@@ -98,8 +99,9 @@ def _train(
     stage, stream = _open_stage(run, standing.stage, standing.position, accelerator)
 
     def checkpoint(name: str = "") -> None:  # by all processes at the same step
-        tensors, standing.position = updater.state(), gather_object(stream.position)
-        if accelerator.is_main_process:
+        main = accelerator.is_main_process
+        tensors, standing.position = updater.state(keep=main), gather_object(stream.position)
+        if main:
             keep = recipe.run.keep
             checkpoints.save(folder, clock.step, standing.values(), tensors, keep=keep, name=name)
             journal.draw()
@@ -121,7 +123,8 @@ def _train(
 
                 share = rate(progress, clock.step, recipe.optim)
                 _seed(run, clock.step, accelerator)
-                loss = _gradients(learner, stream.take(), stage, pad, updater, accelerator)
+                rows, waited = _timed(stream.take)
+                loss = _gradients(learner, rows, stage, pad, updater, accelerator)
                 norm = updater.norm()
                 if not (isfinite(loss) and isfinite(norm)):
                     raise Diverged(_advice(run, clock.step + 1, loss, norm))
@@ -141,6 +144,7 @@ def _train(
                     "elapsed": clock.elapsed,
                     "tokens_per_s": tokens / took,
                     "mfu": work / took / full_rate,
+                    "waiting": waited / took,
                     "progress": progress_of(run, clock),
                 }
                 journal.write(record)
@@ -202,6 +206,12 @@ def _open_stage(
     return stage, stream
 
 
+def _timed(take: Callable[[], Rows]) -> tuple[Rows, float]:
+    """Rows, and the seconds that they were waited for."""
+    began = time.monotonic()
+    return take(), time.monotonic() - began
+
+
 def _seed(run: Run, step: int, accelerator: Accelerator) -> None:
     """What dropout draws depends on the step alone, so that a resumed run draws the same."""
     torch.manual_seed(run.recipe.data.seed * 1_000_003 + step * 4096 + accelerator.process_index)
@@ -240,7 +250,9 @@ def _export(
 ) -> Path:
     """Write the folder that the engine and transformers load, with the record of the run."""
     target = run.folder / "export"
-    weights = merged({name: whole(each.detach()) for name, each in network.named_parameters()})
+    main = accelerator.is_main_process
+    held = {name: gathered(each, keep=main) for name, each in network.named_parameters()}
+    weights = merged(held) if main else {}
     record = {
         "history": standing.history,
         **asdict(standing.clock),
@@ -252,7 +264,7 @@ def _export(
         "device": device_name(accelerator.device),
         "memory_peak_bytes": memory_peak(accelerator.device),
     }
-    if accelerator.is_main_process:
+    if main:
         checkpoints.export(
             target,
             weights,

@@ -10,6 +10,10 @@ _WHAT = {
         "trainer.commands.bench_completion",
         "a completion after a keystroke, beside Hugging Face generate",
     ),
+    "training": (
+        "trainer.commands.bench_training",
+        "steps of a training run, beside Hugging Face's Trainer",
+    ),
 }
 
 
