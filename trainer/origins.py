@@ -12,6 +12,7 @@ from indexer.shards import Manifest
 from trainer import checkpoints
 
 _STATE = "state.json"
+_SETTINGS = "tokenizer_config.json"
 _UNKNOWN = "unknown"
 
 
@@ -147,7 +148,8 @@ def tokenizer_beside(origin: Origin, candidates: Iterable[Path]) -> Path:
     places = [origin.path, origin.path.parent / "export", *candidates]
     for folder in places:
         file = folder / TOKENIZER
-        if file.is_file() and origin.tokenizer in ("", sha256_of(file)):
+        whole = file.is_file() and (folder / _SETTINGS).is_file()
+        if whole and origin.tokenizer in ("", sha256_of(file)):
             return folder
     raise ValueError(
         f"no tokenizer with the hash {origin.tokenizer[:12]} that {origin.name} was trained with: "
@@ -158,8 +160,11 @@ def tokenizer_beside(origin: Origin, candidates: Iterable[Path]) -> Path:
 def check_tokenizer(origin: Origin, folder: Path) -> None:
     """ValueError when it is not the tokenizer that the start was trained with."""
     file = folder / TOKENIZER
-    if not file.is_file():
-        raise FileNotFoundError(f"no tokenizer at {file}: name its folder with --tokenizer")
+    for each in (file, folder / _SETTINGS):  # the export needs both, at the end of a long run
+        if not each.is_file():
+            raise FileNotFoundError(
+                f"{each} is missing: name a tokenizer's folder with --tokenizer"
+            )
     if origin.tokenizer and sha256_of(file) != origin.tokenizer:
         raise ValueError(
             f"the tokenizer in {folder} is not the one that {origin.name} was trained with "

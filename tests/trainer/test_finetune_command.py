@@ -205,6 +205,17 @@ def test_without_held_out_packages_ones_own_files_are_measured(command, tmp_path
     assert "are not measured on" in capsys.readouterr().err
 
 
+def test_ctrl_c_while_files_are_read_leaves_nothing(tune, tmp_path, monkeypatch, capsys):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trainer.own.near_duplicates", interrupted)
+
+    assert tune() == 130
+    assert "stopped" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_dry_run_reads_the_files_and_writes_nothing(tune, tmp_path, capsys):
     assert tune("--dry-run") == 0
 

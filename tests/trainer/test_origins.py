@@ -57,6 +57,9 @@ def test_another_tokenizer_is_refused(finished, tmp_path):
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
     origin = origin_of(finished / "stable")
 
+    with pytest.raises(FileNotFoundError, match="tokenizer_config"):
+        check_tokenizer(origin, tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match="not the one"):
         check_tokenizer(origin, tmp_path)
     with pytest.raises(FileNotFoundError, match="--tokenizer"):

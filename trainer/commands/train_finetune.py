@@ -107,6 +107,9 @@ def _finetune(options: argparse.Namespace) -> int:
         return _run(options)
     except (NothingToRead, ModelUnavailable) as error:
         raise ValueError(str(error)) from error
+    except KeyboardInterrupt:  # before training began; from then on the run keeps what it has
+        sys.stderr.write("\nstopped\n")
+        return 130
 
 
 def _check(options: argparse.Namespace) -> None:
