@@ -10,7 +10,8 @@ def test_every_recipe_parses(name):
     recipe = load_recipe(name)
 
     assert recipe.name == name
-    assert recipe.run.steps or recipe.run.time_budget_s
+    if name not in {"finetune", "lora"}:  # their steps follow from the files and --epochs
+        assert recipe.run.steps or recipe.run.time_budget_s
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_run_of_two_goes_on_alone(corpus, tokenizer, tmp_path, monkeypatch):
     whole = run(tmp_path / "whole", corpus, tokenizer)
     cut = tmp_path / "cut"
     run(cut, corpus, tokenizer, "--set", "run.steps=4", "--set", "run.sharding=full", processes=2)
-    monkeypatch.setattr("trainer.commands.train_pretrain._tune_runtime", lambda: None)
+    monkeypatch.setattr("trainer.commands.train_pretrain.tune_runtime", lambda: None)
     recipe = tmp_path / "muon-llama.toml"
     arguments = ["pretrain", "--recipe", str(recipe), "--corpus", str(corpus)]
     arguments += ["--tokenizer", str(tokenizer), "--run", str(cut)]
