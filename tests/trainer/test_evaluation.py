@@ -4,26 +4,10 @@ import json
 
 import pytest
 
-from indexer.document import Document, content_hash
 from indexer.shards import write_shards
+from tests.support.held import held
 from trainer.commands import eval as eval_command
 from trainer.evaluation import cases, infilling, report
-
-
-def held(text: str, path: str = "lib/held.py", language: str = "python") -> Document:
-    return Document(
-        text=text,
-        path=path,
-        package="held",
-        version="1",
-        kind="pypi",
-        license="MIT",
-        license_source="metadata",
-        url="pkg:pypi/held@1",
-        language=language,
-        sha256=content_hash(text),
-    )
-
 
 FILES = [
     held(

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from engine.fim import FimLayout
-from indexer.document import Document, content_hash
 from indexer.shards import write_shards
+from tests.support.held import held
 from tests.support.tiny import tiny_tokenizer, write_tiny
 from trainer.commands import eval as eval_command
 from trainer.evaluation import benchmarks, crossfile, infilling
@@ -24,38 +24,22 @@ from trainer.evaluation.published import SANTACODER
 from trainer.evaluation.raw import RawModel
 from trainer.evaluation.report import wilson
 
-
-def document(path: str, text: str, language: str = "python", package: str = "held") -> Document:
-    return Document(
-        text=text,
-        path=path,
-        package=package,
-        version="1",
-        kind="pypi",
-        license="MIT",
-        license_source="metadata",
-        url="pkg:pypi/held@1",
-        language=language,
-        sha256=content_hash(text),
-    )
-
-
 SHAPES = "import math\n\n\ndef area(radius):\n    return math.pi * radius**2\n\n\nSIDES: int = 4\n"
 PACKAGE = [
-    document("held/shapes.py", SHAPES),
-    document("held/sub/__init__.py", ""),
-    document(
-        "held/sub/paint.py",
+    held(SHAPES, "held/shapes.py"),
+    held("", "held/sub/__init__.py"),
+    held(
         "from __future__ import annotations\n\nfrom ..shapes import (\n    area,\n)\nfrom held import "
         "shapes as s\nimport os\n\n\ndef coat(size):\n    # area\n    print(os.sep)\n"
         "    total = area(size) + 1\n    return total + area(2)\n\n\nprint(s.SIDES, 'sides')\n",
+        "held/sub/paint.py",
     ),
-    document("held/other.py", "from .shapes import missing\n\nprint(missing)\n" + "x = 1\n" * 40),
-    document("lib/sum.js", "export function sum(a, b) {\n  return a + b;\n}\n", "javascript"),
-    document(
-        "lib/mean.js",
+    held("from .shapes import missing\n\nprint(missing)\n" + "x = 1\n" * 40, "held/other.py"),
+    held("export function sum(a, b) {\n  return a + b;\n}\n", "lib/sum.js", "javascript"),
+    held(
         "import { sum as add } from './sum.js';\n// add\nexport const mean = (list) =>\n"
         "  list.reduce(add, 0) / list.length;\n",
+        "lib/mean.js",
         "javascript",
     ),
 ]

@@ -8,28 +8,12 @@ import math
 import pytest
 import torch
 
-from indexer.document import Document, content_hash
 from indexer.shards import write_shards
+from tests.support.held import held
 from tests.support.tiny import write_tiny
 from trainer.commands import eval as eval_command
 from trainer.evaluation import loss
 from trainer.evaluation.causal import load_causal
-
-
-def held(text: str, path: str = "lib/held.py", language: str = "python") -> Document:
-    return Document(
-        text=text,
-        path=path,
-        package="held",
-        version="1",
-        kind="pypi",
-        license="MIT",
-        license_source="metadata",
-        url="pkg:pypi/held@1",
-        language=language,
-        sha256=content_hash(text),
-    )
-
 
 FILES = [
     held(f"def name_{number}(path):\n    return path + {number}\n" * (1 + number % 4))
