@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_SMOOTH = 0.1  # share of a new step in the line that is drawn over the steps
+_SMOOTH = 0.2  # share of a new step in the line that is drawn over the steps
 
 
 def write_curve(folder: Path) -> float:

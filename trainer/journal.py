@@ -88,14 +88,15 @@ class Reporter:
         sys.stderr.flush()
 
     def _line(self, record: Mapping[str, float], now: float) -> str:
-        done = record["progress"] - (self._from or 0.0)
-        left = (now - self._began) / done * (1 - record["progress"]) if done > 0 else None
+        progress = min(1.0, record["progress"])  # the last step runs past a budget of time
+        done = progress - (self._from or 0.0)
+        left = (now - self._began) / done * (1 - progress) if done > 0 else None
         waiting = self._smooth["waiting"]
         return (
             f"step {record['step']:6.0f}  loss {self._smooth['loss']:.3f}  "
             f"{self._smooth['tokens_per_s']:7.0f} tok/s  MFU {self._smooth['mfu']:4.0%}  "
             f"{record['tokens'] / 1e6:6.1f} M tokens  rate {record['rate']:.2f}  "
-            f"{record['progress']:4.0%}"
+            f"{progress:4.0%}"
             + (f"  {_duration(left)} left" if left else "")
             + (f"  {waiting:.0%} waiting: raise data.workers" if waiting > _WORTH_SAYING else "")
         )

@@ -6,6 +6,7 @@ the other languages.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from trainer.evaluation.causal import load_causal
 from trainer.evaluation.collected import read_record
 from trainer.evaluation.infilling import score
 from trainer.evaluation.raw import RawModel
+from trainer.evaluation.report import progress
 
 Values = Mapping[str, Any]
 
@@ -82,7 +84,13 @@ def measure(
     model = load_causal(folder, device=device, dtype=dtype)
     seen = min(window, model.positions)
     chosen = loss.choose(documents, int(megabytes * 1e6))
-    rows = loss.measure(model, chosen, window=seen, stride=max(1, seen // 2))
+    rows = loss.measure(
+        model,
+        chosen,
+        window=seen,
+        stride=max(1, seen // 2),
+        seen=partial(progress, title=f"{model.name}: bits per byte"),
+    )
     results: list[Values] = [
         {"evaluation": "loss", "languages": [{"window": seen, **asdict(each)} for each in rows]}
     ]
@@ -92,7 +100,8 @@ def measure(
         for kind in ("line", "block"):
             group = gaps.draw(documents, kind=kind, language=language, count=cases)
             if group:
-                texts, _ = raw.fill(group)
+                what = f"{model.name}: {language} {kind}"
+                texts, _ = raw.fill(group, seen=partial(progress, title=what))
                 scores.append(asdict(score(f"model, {raw.order}", group, texts)))
     return [*results, {"evaluation": "infill", "scores": scores}]
 
