@@ -8,6 +8,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -280,7 +281,8 @@ def _digested(
     waiting: deque[tuple[list[Document], Future[Batch]]] = deque()
     try:
         for batch in batches:
-            waiting.append((batch, pool.submit(digest_batch, _texts(batch))))
+            with _interrupts_held():
+                waiting.append((batch, pool.submit(digest_batch, _texts(batch))))
             # Two batches a worker keep it busy; more would only fill memory.
             if len(waiting) > 2 * jobs:
                 first, digest = waiting.popleft()
@@ -293,6 +295,19 @@ def _digested(
 
 def _texts(batch: list[Document]) -> list[tuple[str, str]]:
     return [(each.text, each.language) for each in batch]
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """What starts meanwhile never sees an interrupt, not even while it loads; ours comes after."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_interrupts_to_the_parent() -> None:
