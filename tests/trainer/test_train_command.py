@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
+from trainer import checkpoints
 from trainer.commands.train import main
 from trainer.commands.train_pretrain import duration
 
@@ -133,3 +135,34 @@ def test_curves_of_several_runs_are_drawn_beside_each_other(finished, tmp_path, 
     assert "steps" in capsys.readouterr().out
     assert main(["curves", str(tmp_path), "--out", str(picture)]) == 2
     assert "no run" in capsys.readouterr().err
+
+
+@pytest.fixture
+def onward(corpus, finished, tmp_path, monkeypatch):
+    monkeypatch.setattr("trainer.commands.train_pretrain.tune_runtime", lambda: None)
+
+    begin = ["pretrain", "--recipe", "tiny", "--from", str(finished), "--corpus", str(corpus)]
+    begin += ["--run", str(tmp_path / "run"), "--set", "run.steps=2"]
+
+    def run(*more):
+        return main([*begin, *more])
+
+    return run
+
+
+def test_pretraining_goes_on_from_before_the_decay_of_another_run(onward, finished, tmp_path):
+    still = [f"optim.{name}_lr=0.0" for name in ("matrix", "embedding", "norm")]
+    assert onward(*(word for line in still for word in ("--set", line))) == 0
+
+    stable, saved = checkpoints.read(finished / "stable"), checkpoints.latest(tmp_path / "run")
+    assert saved is not None
+    for name, tensor in saved.tensors.items():
+        if name.startswith("master/"):
+            assert torch.equal(tensor, stable.tensors[name])
+    record = json.loads((tmp_path / "run/export/footnote.json").read_text(encoding="utf-8"))
+    assert record["training"]["started_from"]["hash"] == stable.values["sha256"]
+
+
+def test_pretraining_goes_on_only_in_its_own_shape(onward, capsys):
+    assert onward("--set", "model.layers=1") == 2
+    assert "another shape" in capsys.readouterr().err

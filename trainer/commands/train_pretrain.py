@@ -35,6 +35,7 @@ checkpoint before the rate decays: `footnote train finetune` starts from it.
   footnote train pretrain --recipe tiny --tokenizer runs/words --run runs/tiny
   footnote train pretrain --recipe small --run runs/small --time-budget 90m
   footnote train pretrain --recipe default --run runs/default --processes 8
+  footnote train pretrain --recipe small-onward --from runs/small --run runs/small-2
   footnote train pretrain --recipe starcoder-15b --dry-run
   footnote train pretrain --recipe small --set optim.kind=adamw --set run.steps=300 --run runs/a
 
@@ -51,6 +52,14 @@ def add_pretrain(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--recipe", default="small", help="name or file.toml (default small)")
+    parser.add_argument(
+        "--from",
+        type=Path,
+        dest="start",
+        metavar="PATH",
+        help="begin with the weights of a run folder (its `stable` checkpoint, else the newest), "
+        "checkpoint or model folder instead of random ones",
+    )
     add_run_options(parser)
     parser.set_defaults(run=_pretrain)
 
@@ -99,7 +108,25 @@ def duration(text: str) -> float:
 
 
 def _pretrain(options: argparse.Namespace) -> int:
-    return train(options, load_recipe(options.recipe, options.changes))
+    recipe = load_recipe(options.recipe, options.changes)
+    if options.start is None:
+        return train(options, recipe)
+    if not options.dry_run:
+        tune_runtime()  # it starts this command again, so before torch is there
+    from trainer.origins import origin_of, resolve, tokenizer_beside
+    from trainer.starting import start_recipe
+
+    start = resolve(options.start)
+    if start_recipe(start) != recipe.model:
+        raise ValueError(
+            f"the model in {start} has another shape than the recipe {recipe.name}: name a recipe "
+            "of its shape, or `footnote train finetune`, which takes any"
+        )
+    folders = (
+        [options.tokenizer] if options.tokenizer else [data_home() / "tokenizer", DEFAULT_MODEL]
+    )
+    tokenizer = tokenizer_beside(origin_of(start), folders)
+    return train(options, recipe, start=start, tokenizer=tokenizer)
 
 
 def train(options: argparse.Namespace, recipe: Recipe, **more: Any) -> int:
