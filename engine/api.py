@@ -26,6 +26,9 @@ class CompletionOptions:
     automatic: bool = False  # typed, not asked for: the gates of editors.md d.2 apply
     time_limit_ms: float | None = None  # return the whole lines made so far when it is over
     banned: tuple[str, ...] = ()  # texts that must not be produced (attribution: regenerate)
+    # Automatic suggestions less sure than this (see Completion.confidence) are not shown; None:
+    # what was measured to be best for the model, if its folder says so.
+    min_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Completion:
     prompt_tokens: int = 0
     cached_tokens: int = 0  # of the prompt tokens, those whose keys and values were reused
     new_tokens: int = 0
+    confidence: float | None = None  # 0 to 1: the geometric mean of the tokens' probabilities
+    entropy: float | None = None  # nats, the mean of the tokens' choices
 
 
 @dataclass(frozen=True, slots=True)

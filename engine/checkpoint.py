@@ -21,6 +21,7 @@ from typing import Any
 
 from engine.api import ModelUnavailable
 from engine.fim import FimLayout, layout_from_json, layout_to_json
+from engine.serving import USUAL, Serving, serving_from_json
 from engine.shape import Shape, shape_of
 
 FORMAT = 1
@@ -54,6 +55,7 @@ class Checkpoint:
     weights: tuple[Path, ...]
     corpus: Mapping[str, str] = field(default_factory=dict)  # name, hash, recipe_hash, parts
     training: Mapping[str, Any] = field(default_factory=dict)
+    serving: Serving = USUAL
 
 
 def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
@@ -67,6 +69,10 @@ def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
         layout = layout_from_json(about["fim"]) if "fim" in about else None
     except (TypeError, ValueError) as error:
         raise ModelUnavailable(f"the layout in {folder / ABOUT} is damaged: {error}") from error
+    try:
+        serving = serving_from_json(about.get("serving", {}))
+    except ValueError as error:
+        raise ModelUnavailable(f"{folder / ABOUT} is damaged: {error}") from error
     return Checkpoint(
         folder=folder,
         name=str(about.get("name") or folder.name),
@@ -75,6 +81,7 @@ def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
         weights=found.weights,
         corpus={key: str(value) for key, value in dict(about.get("corpus", {})).items()},
         training=dict(about.get("training", {})),
+        serving=serving,
     )
 
 

@@ -10,7 +10,7 @@ from engine.api import CancelToken
 from engine.healing import Spellings
 from engine.model import KeyValues, Model
 from engine.prefix_cache import PrefixCache, blocks
-from engine.sampling import greedy
+from engine.sampling import certainty, greedy
 from engine.tokenizer import TextStream, Tokenizer
 
 
@@ -36,6 +36,8 @@ class Decoded:
     cached_tokens: int
     prefill_ms: float
     decode_ms: float
+    log_probabilities: list[float]  # nats, of the tokens shown and of the end if that came
+    entropies: list[float]  # nats, of the choices that these were
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def decode(
     stream = TextStream(decoder.tokenizer)
     tokens: list[int] = []
     shown = 0  # tokens that are not, or not only, what was owed
+    sure: list[tuple[float, float]] = []
     reason: str | None = None
 
     # 1. Reuse what the last prompt began with.
@@ -84,14 +87,16 @@ def decode(
             reason = "length"
             break
         owed = "" if shown else request.owed[len(stream.text) :]
-        token = _next(decoder, hidden, request, owed, first=not shown)
+        token, certain = _next(decoder, hidden, request, owed, first=not shown)
         if token in decoder.tokenizer.special_ids:
             reason = "end"
+            sure.append(certain)
             break
         tokens.append(token)
         text = stream.push(token)
         if not owed or len(text) > len(request.owed):
             shown += 1
+            sure.append(certain)
             reason = request.stop(text[len(request.owed) :])
         reason = reason or _interrupted(cancel, clock, deadline)
         if reason is None and shown < request.max_new_tokens and len(tokens) < room:
@@ -104,23 +109,31 @@ def decode(
         cached_tokens=cached,
         prefill_ms=(prefilled - started) * 1000,
         decode_ms=(clock() - prefilled) * 1000,
+        log_probabilities=[each for each, _ in sure],
+        entropies=[each for _, each in sure],
     )
 
 
 def _next(
     decoder: Decoder, hidden: torch.Tensor, request: Request, owed: str, *, first: bool
-) -> int:
-    """The best token; the first to be shown spells what is still owed and begins nothing banned."""
+) -> tuple[int, tuple[float, float]]:
+    """The best token and how sure it is; the first to be shown spells what is still owed.
+
+    Nor does that one begin what is banned.
+    """
     logits = decoder.model.logits(hidden[-1:])[0]  # [vocabulary]
     if not first:
-        return greedy(logits)
+        token = greedy(logits)
+        return token, certainty(logits, token)
+    allowed = decoder.spellings.continuing(owed) if owed else []
     # Who asks at a gap wants something there: the end is no first token.
-    return greedy(
+    token = greedy(
         logits,
-        allowed=decoder.spellings.continuing(owed) if owed else (),
+        allowed=allowed,
         forbidden=decoder.tokenizer.special_ids
         | decoder.spellings.leading_into(owed, request.banned),
     )
+    return token, certainty(logits, token, allowed)
 
 
 def _interrupted(cancel: CancelToken, clock: Callable[[], float], deadline: float) -> str | None:

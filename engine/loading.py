@@ -11,12 +11,18 @@ DEFAULT_MODEL = Path(__file__).parent / "models" / "default"
 SCRIPTED = "scripted:"
 
 
-def load(model: str | Path | None = None, *, dtype: str = "auto", threads: int = 0) -> Completer:
+def load(
+    model: str | Path | None = None,
+    *,
+    dtype: str = "auto",
+    threads: int = 0,
+    prompt_tokens: int = 0,
+) -> Completer:
     """A completer in this process.
 
     `model` is a checkpoint folder, None or "" for the embedded default, or "scripted:..." (see
     engine.scripted). `dtype` is float32, bfloat16 or auto; `threads` 0 leaves the number to the
-    machine. Raises ModelUnavailable with the remedy.
+    machine, `prompt_tokens` 0 to the model. Raises ModelUnavailable with the remedy.
     """
     if str(model or "").startswith(SCRIPTED):
         from engine.scripted import load_script
@@ -28,7 +34,7 @@ def load(model: str | Path | None = None, *, dtype: str = "auto", threads: int =
     checkpoint = read_checkpoint(folder_of(model))
     from engine.local import LocalCompleter
 
-    return LocalCompleter(checkpoint, dtype=dtype, threads=threads)
+    return LocalCompleter(checkpoint, dtype=dtype, threads=threads, prompt_tokens=prompt_tokens)
 
 
 def load_in_worker(

@@ -1,8 +1,10 @@
 """The Completer with a model in this process: gate, window, decode, trim."""
 
+import math
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.api import (
@@ -27,7 +29,6 @@ from engine.tokenizer import Tokenizer, load_tokenizer
 from engine.trimming import stop_rule, trim
 from engine.window import crop, window_of
 
-_PROMPT_TOKENS = 1024  # sentinels and path included
 _NEW_TOKENS = 512  # room behind the prompt
 _LINE_TOKENS, _LINES_TOKENS = 32, 128
 # Sentinels, the tokens around a path, the path itself: see engine.window and engine.fim.
@@ -37,10 +38,18 @@ _OVERHEAD = 64
 class LocalCompleter:
     """A model and its memory of the last prompt. Calls from several threads take turns."""
 
-    def __init__(self, checkpoint: Checkpoint, *, dtype: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        dtype: str = "auto",
+        threads: int = 0,
+        prompt_tokens: int = 0,
+    ) -> None:
         """Read the weights; ModelUnavailable when they do not fit or the model fills no gaps.
 
         Sets torch's number of threads, for the process: `threads`, or what suits the machine.
+        `prompt_tokens` 0 is the prompt that the model is best served with.
         """
         import torch
 
@@ -58,7 +67,9 @@ class LocalCompleter:
                 "they are of different models"
             )
         model = Model(checkpoint.shape, read_tensors(checkpoint), dtype=dtype)
-        self._prompt_tokens = min(_PROMPT_TOKENS, checkpoint.shape.positions * 3 // 4)
+        self._prompt_tokens = min(
+            prompt_tokens or checkpoint.serving.prompt_tokens, checkpoint.shape.positions * 3 // 4
+        )
         capacity = min(self._prompt_tokens + _NEW_TOKENS, checkpoint.shape.positions)
         memory = model.new_cache(capacity + BLOCK)
         spellings = Spellings(self._tokenizer.pieces())
@@ -70,7 +81,7 @@ class LocalCompleter:
         if reason := closed_gate(gap, options):
             return Completion("", f"gated:{reason}")
         with self._turn:
-            return self._complete(crop(gap), options, cancel)
+            return self._complete(crop(gap), self._as_served(options), cancel)
 
     def _complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
         started = time.perf_counter()
@@ -79,6 +90,7 @@ class LocalCompleter:
         tokenized = time.perf_counter()
         decoded = decode(self._decoder, request, cancel)
         text, replace_after, reason = "", 0, decoded.stop_reason
+        confidence = _geometric_mean(decoded.log_probabilities)
         if reason != "cancelled":
             draft = trim(
                 decoded.text,
@@ -88,6 +100,8 @@ class LocalCompleter:
             )
             text, replace_after = draft.text, draft.replace_after
             reason = f"dropped:{draft.dropped}" if draft.dropped else reason
+        if text and options.automatic and (confidence or 0.0) < self._least(options):
+            text, replace_after, reason = "", 0, "dropped:unsure"
         return Completion(
             text=text,
             stop_reason=reason,
@@ -96,11 +110,29 @@ class LocalCompleter:
             prompt_tokens=len(request.prompt),
             cached_tokens=decoded.cached_tokens,
             new_tokens=len(decoded.tokens),
+            confidence=confidence,
+            entropy=_mean(decoded.entropies),
         )
+
+    def _least(self, options: CompletionOptions) -> float:
+        """The confidence below which nothing is shown that was not asked for."""
+        if options.min_confidence is not None:
+            return options.min_confidence
+        return self._checkpoint.serving.min_confidence
+
+    def _as_served(self, options: CompletionOptions) -> CompletionOptions:
+        """Of what was not asked for, one line where the model is best at that."""
+        if (
+            options.automatic
+            and options.multiline is None
+            and not self._checkpoint.serving.multiline
+        ):
+            return replace(options, multiline=False)
+        return options
 
     def request(self, gap: Gap, options: CompletionOptions) -> Request:
         """What the model is asked for a gap: for measuring, and comparing engines."""
-        gap = crop(gap)
+        gap, options = crop(gap), self._as_served(options)
         return self._request(gap, surroundings_of(gap, options), options, time.perf_counter())
 
     def raw(self, request: Request) -> Decoded:
@@ -161,6 +193,15 @@ def _known_layout(checkpoint: Checkpoint, tokenizer: Tokenizer) -> FimLayout:
             "was trained to fill gaps"
         )
     return layout
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _geometric_mean(log_probabilities: Sequence[float]) -> float | None:
+    mean = _mean(log_probabilities)
+    return None if mean is None else math.exp(mean)
 
 
 def _timings(started: float, tokenized: float, decoded: Decoded) -> dict[str, float]:

@@ -53,6 +53,13 @@ class CompletionSettings:
         minimum=0,
         maximum=60000,
     )
+    min_confidence_percent: int = _setting(
+        -1,
+        "Automatic suggestions of which the model is less sure than this (the mean probability of "
+        "their tokens) are not shown; 0 shows all, -1 is what was measured to be best for the model.",
+        minimum=-1,
+        maximum=100,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,11 +133,13 @@ def _show_delay_seconds(ask: Ask, settings: Settings) -> float:
 async def _generate(
     session: Session, ask: Ask, entry: Entry, banned: tuple[str, ...] = ()
 ) -> Suggestion:
-    limit = session.settings.completion.time_limit_ms
+    wanted = session.settings.completion
+    limit, least = wanted.time_limit_ms, wanted.min_confidence_percent
     options = CompletionOptions(
         automatic=ask.automatic,
         time_limit_ms=float(limit) if ask.automatic and limit else None,
         banned=banned,
+        min_confidence=None if least < 0 else least / 100,
     )
     gap = _gap(ask)
     try:
@@ -154,6 +156,7 @@ async def _generate(
         prompt_tokens=completion.prompt_tokens,
         cached_tokens=completion.cached_tokens,
         new_tokens=completion.new_tokens,
+        confidence=None if completion.confidence is None else round(completion.confidence, 3),
     )
     if not completion.text:
         raise NoSuggestion(completion.stop_reason)

@@ -143,6 +143,8 @@ def _print(result: _Result) -> None:
         print(completion.text)
     total = completion.timings_ms.get("total")
     took = f", {total:.0f} ms" if total is not None else ""
+    if completion.confidence is not None:
+        took += f", {completion.confidence:.0%} sure"
     outcome = completion.stop_reason if completion.text else f"nothing: {completion.stop_reason}"
     print(f"{result.info.name}{took}, {outcome}", file=sys.stderr)
     for match in result.matches:

@@ -215,3 +215,27 @@ def test_greedy_takes_the_best_that_is_allowed() -> None:
     assert greedy(scores, allowed=[0, 3]) == 3
     assert greedy(scores, allowed=[0, 3], forbidden={3}) == 0
     assert scores.tolist() == pytest.approx([0.1, 0.9, 0.9, 0.5])
+
+
+@pytest.mark.parametrize("owed", ["", "sel"])
+def test_how_sure_it_is_follows_from_the_scores_of_each_choice(decoder: Decoder, owed: str) -> None:
+    decoder = watched(decoder)
+    found = run(decoder, owed=owed)
+
+    cache = decoder.model._model.new_cache(512)  # type: ignore[attr-defined]
+    ids = [*PROMPT, *found.tokens]
+    scores = decoder.model.logits(decoder.model.feed(ids, 0, cache))[len(PROMPT) - 1 : -1]
+    hidden = len(found.tokens) - len(found.log_probabilities)  # they only spelled what was owed
+    said = "".join(decoder.tokenizer.decode([token]) for token in found.tokens[:hidden])
+    for place, token in list(enumerate(found.tokens))[hidden:]:
+        kept = scores[place]
+        if place == hidden and owed:
+            among = decoder.spellings.continuing(owed[len(said) :])
+            kept = torch.full_like(kept, -torch.inf)
+            kept[among] = scores[place][among]
+        sure = kept.log_softmax(0)
+        spread = -(sure.exp() * sure.nan_to_num(neginf=0.0)).sum()
+        assert found.log_probabilities[place - hidden] == pytest.approx(
+            float(sure[token]), abs=1e-4
+        )
+        assert found.entropies[place - hidden] == pytest.approx(float(spread), abs=1e-4)

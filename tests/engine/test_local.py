@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,3 +130,63 @@ def test_the_front_door_loads_a_folder(tiny_folder: Path, tiny: LocalCompleter) 
 def test_a_precision_that_does_not_exist_is_refused(tiny_folder: Path) -> None:
     with pytest.raises(ModelUnavailable, match="use float32, bfloat16 or auto"):
         engine.load(tiny_folder, dtype="int3")
+
+
+def served(folder: Path, tmp_path: Path, **serving: object) -> LocalCompleter:
+    """The model with another way to be served in its record."""
+    copy = tmp_path / "copy"
+    tmp_path.mkdir(exist_ok=True)
+    shutil.copytree(folder, copy)
+    record = json.loads((copy / "footnote.json").read_text())
+    (copy / "footnote.json").write_text(json.dumps({**record, "serving": serving}))
+    return engine.load(copy)  # type: ignore[return-value]
+
+
+def test_it_tells_how_sure_it_is(tiny: LocalCompleter) -> None:
+    found = ask(tiny, multiline=True)
+
+    assert found.text
+    assert found.confidence is not None
+    assert 0.0 < found.confidence < 1.0
+    assert found.entropy is not None
+    assert found.entropy > 0.0
+
+
+def test_an_unsure_suggestion_is_shown_only_to_who_asked(tiny: LocalCompleter) -> None:
+    sure = ask(tiny, automatic=True).confidence or 0.0
+
+    hidden = ask(tiny, automatic=True, min_confidence=sure + 0.001)
+    assert (hidden.text, hidden.stop_reason) == ("", "dropped:unsure")
+    assert ask(tiny, automatic=True, min_confidence=sure - 0.001).text
+    assert ask(tiny, automatic=False, min_confidence=1.0).text
+
+
+def test_the_model_is_served_as_its_record_says(tiny_folder: Path, tmp_path: Path) -> None:
+    long = replace(GAP, prefix="x = 1\n" * 400 + GAP.prefix)
+    short = served(tiny_folder, tmp_path / "short", multiline=False, prompt_tokens=200, later=True)
+    picky = served(tiny_folder, tmp_path / "picky", min_confidence=1.0)
+
+    assert ask(short, long).prompt_tokens <= 200 == short.describe().context
+    block = Gap("def f(a):\n    return a\n\n\ndef g(b):\n", "\n\nx = 1\n", "a/b.py", "python")
+    line, lines = (
+        short.request(block, CompletionOptions(automatic=automatic)).max_new_tokens
+        for automatic in (True, False)
+    )
+    assert line < lines
+    assert ask(picky, automatic=True).stop_reason == "dropped:unsure"
+
+
+@pytest.mark.parametrize(
+    ("serving", "named"),
+    [
+        ({"min_confidence": 2}, "0 to 1"),
+        ({"min_confidence": True}, "min_confidence"),
+        ({"multiline": 1}, "multiline"),
+        ({"prompt_tokens": 5}, "128"),
+    ],
+)
+def test_a_record_that_cannot_be_served_is_refused(
+    tiny_folder: Path, tmp_path: Path, serving: dict[str, object], named: str
+) -> None:
+    with pytest.raises(ModelUnavailable, match=named):
+        served(tiny_folder, tmp_path, **serving)
