@@ -15,16 +15,18 @@ from trainer.pretrain import pretrain
 from trainer.runs import Run
 
 
-def document(text: str, path: str = "pack/module.py", language: str = "python") -> Document:
+def document(
+    text: str, path: str = "pack/module.py", language: str = "python", package: str = "pack"
+) -> Document:
     return Document(
         text=text,
         path=path,
-        package="pack",
+        package=package,
         version="1.0",
         kind="folder",
         license="MIT",
         license_source="metadata",
-        url="pkg:pypi/pack@1.0",
+        url=f"pkg:pypi/{package}@1.0",
         language=language,
         sha256=content_hash(text),
     )

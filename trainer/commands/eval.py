@@ -10,6 +10,10 @@ _WHAT = {
     "loss": ("trainer.commands.eval_loss", "bits per byte, by language and position in the file"),
     "memorization": ("trainer.commands.eval_memorization", "completions that copy the corpus"),
     "functional": ("trainer.commands.eval_functional", "pass@k of programs, by running them"),
+    "policy": (
+        "trainer.commands.eval_policy",
+        "how a model is best served: what to show, how long",
+    ),
     "retention": ("trainer.commands.eval_retention", "two checkpoints before and after, compared"),
     "report": (
         "trainer.commands.eval_report",
