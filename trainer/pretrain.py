@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
@@ -30,6 +31,7 @@ from trainer.runs import (
     Signals,
     Stage,
     Standing,
+    alone,
     progress_of,
     stage_at,
     standing_of,
@@ -48,11 +50,17 @@ def pretrain(run: Run, *, report: Callable[[dict[str, float]], None] = lambda _:
     Raises Interrupted after SIGINT or SIGTERM, when the checkpoint is on disk; Diverged,
     RunMismatch and SaveFailed say what to do.
     """
-    recipe = run.recipe
-    if recipe.run.threads:
-        torch.set_num_threads(recipe.run.threads)
+    if run.recipe.run.threads:
+        torch.set_num_threads(run.recipe.run.threads)
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    main = accelerator.is_main_process
+    with alone(run.folder) if accelerator.is_main_process else nullcontext():
+        return _pretrain(run, accelerator, report)
+
+
+def _pretrain(
+    run: Run, accelerator: Accelerator, report: Callable[[dict[str, float]], None]
+) -> Path:
+    recipe, main = run.recipe, accelerator.is_main_process
     check_processes(recipe, accelerator.num_processes, run.rank)
     manifest = open_shards(run.corpus, verify=main)
     layout = layout_in(run.tokenizer)

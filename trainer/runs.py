@@ -2,6 +2,8 @@
 
 import json
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -125,6 +127,29 @@ def standing_of(run: Run, identity: dict[str, str]) -> tuple[Standing, Saved | N
             standing.position = None  # other rows: begin them at the beginning
         standing.history = [*standing.history, {"from_step": standing.clock.step, **now}]
     return standing, saved
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run folder; RunMismatch when one is in it already.
+
+    Where there is no flock (Windows) nobody is kept out.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunMismatch(
+                f"another process trains in {folder}: wait until it has stopped (it writes a "
+                "checkpoint first), or give --run a new folder"
+            ) from None
+        yield
 
 
 class Signals:

@@ -14,7 +14,7 @@ from trainer.config import LongRecipe, load_recipe
 from trainer.learner import lower
 from trainer.model import build
 from trainer.pretrain import pretrain
-from trainer.runs import Diverged, Interrupted, RunMismatch, standing_of
+from trainer.runs import Diverged, Interrupted, RunMismatch, alone, standing_of
 from trainer.starting import start_weights
 
 RECIPE = load_recipe("tiny")
@@ -214,3 +214,10 @@ def test_the_export_passes_the_engines_check(finished):
     assert found.training["step"] == 40
     assert (finished / "loss.png").stat().st_size > 1000
     assert json.loads((finished / "loss.json").read_text(encoding="utf-8"))
+
+
+def test_two_processes_do_not_train_in_one_folder(make_run, tmp_path):
+    with alone(tmp_path), pytest.raises(RunMismatch, match="another process"):
+        pretrain(make_run(tmp_path, steps=1))
+
+    assert pretrain(make_run(tmp_path, steps=1)).is_dir()
