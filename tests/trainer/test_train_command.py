@@ -152,7 +152,7 @@ def onward(corpus, finished, tmp_path, monkeypatch):
 
 def test_pretraining_goes_on_from_before_the_decay_of_another_run(onward, finished, tmp_path):
     still = [f"optim.{name}_lr=0.0" for name in ("matrix", "embedding", "norm")]
-    assert onward(*(word for line in still for word in ("--set", line))) == 0
+    assert onward("--name", "next", *(word for line in still for word in ("--set", line))) == 0
 
     stable, saved = checkpoints.read(finished / "stable"), checkpoints.latest(tmp_path / "run")
     assert saved is not None
@@ -160,6 +160,7 @@ def test_pretraining_goes_on_from_before_the_decay_of_another_run(onward, finish
         if name.startswith("master/"):
             assert torch.equal(tensor, stable.tensors[name])
     record = json.loads((tmp_path / "run/export/footnote.json").read_text(encoding="utf-8"))
+    assert record["name"] == "next"
     assert record["training"]["started_from"]["hash"] == stable.values["sha256"]
 
 

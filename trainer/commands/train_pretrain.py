@@ -73,6 +73,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="default: the data folder's tokenizer/, else the embedded model's",
     )
     parser.add_argument("--run", type=Path, dest="folder", help="run folder")
+    parser.add_argument("--name", help="of the exported model (default: from recipe or start)")
     parser.add_argument(
         "--time-budget", type=duration, metavar="90m", help="of training in all, over all sittings"
     )
@@ -164,6 +165,7 @@ def _run_of(options: argparse.Namespace, recipe: Recipe, more: dict[str, Any]) -
             "budget_s": options.time_budget or recipe.run.time_budget_s,
             "change": options.change_recipe,
             **more,
+            **({"name": options.name} if options.name else {}),
         },
     )
     if not run.budget_s and not recipe.run.steps:
