@@ -129,6 +129,14 @@ def _counted(documents: Iterable[Document], tally: _Tally) -> Iterator[tuple[Doc
         yield document, size
 
 
+def hash_documents(documents: Iterable[Document]) -> str:
+    """The `corpus_hash` of these documents in this order, without writing them."""
+    tally = _Tally()
+    for _ in _counted(documents, tally):
+        pass
+    return str(tally.digest.hexdigest())
+
+
 def _shards_of(
     documents: Iterable[tuple[Document, int]], shard_bytes: int
 ) -> Iterator[Iterator[tuple[Document, int]]]:

@@ -125,7 +125,8 @@ class RunRecipe:
     recompute: bool = (
         False  # activations again in the backward pass: less memory, a third more work
     )
-    attention: str = "auto"  # flash-attn on CUDA where installed, products on a CPU; or "sdpa"
+    # flash-attn on CUDA where installed, products on a CPU; or "sdpa", or its kernel "cudnn"
+    attention: str = "auto"
     sharding: str = "none"  # "full": weights, gradients and states over all processes (FSDP2)
     threads: int = 0  # 0: torch decides
 
@@ -259,7 +260,7 @@ def _check(recipe: Recipe, where: str) -> None:
         ("optim.kind", optim.kind, ("muon", "adamw")),
         ("optim.schedule", optim.schedule, ("wsd", "cosine")),
         ("run.dtype", run.dtype, ("bfloat16", "float32")),
-        ("run.attention", run.attention, ("auto", "sdpa", "flash")),
+        ("run.attention", run.attention, ("auto", "sdpa", "flash", "cudnn")),
         ("run.sharding", run.sharding, ("none", "full")),
     )
     for name, value, known in choices:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.checkpoint import checkpoint
 
 from trainer.config import ModelRecipe
@@ -96,12 +97,15 @@ def rotate(vectors: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def attention(choice: str, device: torch.device, dtype: torch.dtype) -> Attend:
     """Causal attention of many query heads over one key/value head.
 
-    `choice` is "sdpa", "flash" (flash-attn, CUDA and bfloat16 only) or "auto": flash where it is
-    installed, products of our own on a CPU. ValueError when flash is asked for and cannot be had.
+    `choice` is "sdpa", "cudnn" or "flash" (flash-attn; both CUDA and bfloat16 only) or "auto": flash
+    where it is installed, products of our own on a CPU. ValueError when what is asked for cannot be
+    had.
     """
     fits = device.type == "cuda" and dtype == torch.bfloat16
-    if choice == "flash" and not fits:
-        raise ValueError("run.attention = flash needs CUDA and bfloat16: say sdpa or auto")
+    if choice in ("flash", "cudnn") and not fits:
+        raise ValueError(f"run.attention = {choice} needs CUDA and bfloat16: say sdpa or auto")
+    if choice == "cudnn":
+        return _cudnn
     if choice != "sdpa" and fits:
         try:
             from flash_attn import flash_attn_func
@@ -158,6 +162,12 @@ def _sdpa_expanded(queries: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return functional.scaled_dot_product_attention(
         queries, key.expand(-1, wide, -1, -1), value.expand(-1, wide, -1, -1), is_causal=True
     )
+
+
+def _cudnn(queries: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Torch's way to cuDNN's kernel; it refuses what that kernel cannot do."""
+    with sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
+        return _sdpa_expanded(queries, key, value)
 
 
 def _flash(kernel: Any) -> Attend:

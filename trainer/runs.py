@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -39,6 +40,7 @@ class Run:
     start: Path | None = None  # checkpoint or model folder that the weights are taken from
     rank: int = 0  # of low-rank adapters (LoRA); 0: all weights are trained
     name: str = ""  # of the exported model; else from the recipe
+    ends_at: float = 0.0  # time.monotonic() of the last step, instead of a budget; one process
 
 
 @dataclass(slots=True)
@@ -86,7 +88,13 @@ def stage_at(recipe: Recipe, progress: float) -> Stage:
 
 
 def progress_of(run: Run, clock: Clock) -> float:
-    """The used share of the budget: of time if there is one, else of steps."""
+    """The used share of the budget: of time if there is one, else of steps.
+
+    A run that ends at a moment has what it used so far and what is left until then as its budget.
+    """
+    if run.ends_at:
+        left = run.ends_at - time.monotonic()
+        return clock.elapsed / (clock.elapsed + left) if left > 0 else 1.0
     if run.budget_s:
         return clock.elapsed / run.budget_s
     return clock.step / run.recipe.run.steps if run.recipe.run.steps else 1.0

@@ -10,6 +10,7 @@ from indexer.document import Document
 from indexer.home import corpus_folder, data_home
 from indexer.shards import CorpusUnavailable, open_shards, read_documents
 from trainer.commands.train_finetune import add_finetune
+from trainer.commands.train_parcel import add_parcel
 from trainer.commands.train_pretrain import add_pretrain
 from trainer.config import RecipeError
 
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     tokenizer.set_defaults(run=_tokenizer)
     add_pretrain(commands)
     add_finetune(commands)
+    add_parcel(commands)
     curves = commands.add_parser("curves", help="the losses of several runs in one picture")
     curves.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
     curves.add_argument("--out", type=Path, default=Path("curves.png"), help="default curves.png")

@@ -160,7 +160,7 @@ def _run_of(options: argparse.Namespace, recipe: Recipe, more: dict[str, Any]) -
         recipe=recipe,
         **{
             "corpus": options.corpus or corpus_folder(),
-            "tokenizer": options.tokenizer or _usual_tokenizer(),
+            "tokenizer": options.tokenizer or usual_tokenizer(),
             "folder": options.folder,
             "budget_s": options.time_budget or recipe.run.time_budget_s,
             "change": options.change_recipe,
@@ -173,7 +173,7 @@ def _run_of(options: argparse.Namespace, recipe: Recipe, more: dict[str, Any]) -
     return run
 
 
-def _usual_tokenizer() -> Path:
+def usual_tokenizer() -> Path:
     """What `footnote train tokenizer` wrote, else the embedded model's own."""
     learned = data_home() / "tokenizer"
     return learned if (learned / "tokenizer.json").is_file() else DEFAULT_MODEL
