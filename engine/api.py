@@ -64,6 +64,7 @@ class ModelInfo:
     corpus_hash: str = ""
     context: int = 0  # tokens
     recipe_hash: str = ""  # of the corpus: how it was curated
+    backend: str = ""  # the library that computes: torch or openvino
     corpus_parts: str = ""  # of a fine-tuned model: hashes of all its corpora and their recipes
 
 

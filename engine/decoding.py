@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import torch
+import numpy as np
 
 from engine.api import CancelToken
 from engine.healing import Spellings
-from engine.model import KeyValues, Model
+from engine.network import Network, Scores
 from engine.prefix_cache import PrefixCache, blocks
 from engine.sampling import certainty, greedy
 from engine.tokenizer import TextStream, Tokenizer
@@ -44,10 +45,10 @@ class Decoded:
 class Decoder:
     """A model with its memory of the last prompt. Serves one request at a time."""
 
-    model: Model
+    model: Network[Any]
     tokenizer: Tokenizer
     spellings: Spellings
-    memory: KeyValues
+    memory: Any  # what the model's new_cache gave
     ledger: PrefixCache
 
 
@@ -73,11 +74,12 @@ def decode(
     cached = ledger.rewind(prompt)
 
     # 2. Prefill the rest, block by block.
-    hidden = torch.empty(0)
+    scores: Scores = np.empty(0, np.float32)  # [vocabulary]
     for position, block in blocks(prompt, cached):
         if reason := _interrupted(cancel, clock, deadline):
             break
-        hidden = model.feed(block, position, memory)
+        is_last = position + len(block) == len(prompt)
+        scores = model.scores(block, position, memory, int(is_last)).ravel()
         ledger.store(block)
     prefilled = clock()
 
@@ -87,7 +89,7 @@ def decode(
             reason = "length"
             break
         owed = "" if shown else request.owed[len(stream.text) :]
-        token, certain = _next(decoder, hidden, request, owed, first=not shown)
+        token, certain = _next(decoder, scores, request, owed, first=not shown)
         if token in decoder.tokenizer.special_ids:
             reason = "end"
             sure.append(certain)
@@ -100,7 +102,7 @@ def decode(
             reason = request.stop(text[len(request.owed) :])
         reason = reason or _interrupted(cancel, clock, deadline)
         if reason is None and shown < request.max_new_tokens and len(tokens) < room:
-            hidden = model.feed([token], len(prompt) + len(tokens) - 1, memory)
+            scores = model.scores([token], len(prompt) + len(tokens) - 1, memory)[0]
 
     return Decoded(
         text=stream.text[len(request.owed) :],
@@ -115,25 +117,24 @@ def decode(
 
 
 def _next(
-    decoder: Decoder, hidden: torch.Tensor, request: Request, owed: str, *, first: bool
+    decoder: Decoder, scores: Scores, request: Request, owed: str, *, first: bool
 ) -> tuple[int, tuple[float, float]]:
     """The best token and how sure it is; the first to be shown spells what is still owed.
 
     Nor does that one begin what is banned.
     """
-    logits = decoder.model.logits(hidden[-1:])[0]  # [vocabulary]
     if not first:
-        token = greedy(logits)
-        return token, certainty(logits, token)
+        token = greedy(scores)
+        return token, certainty(scores, token)
     allowed = decoder.spellings.continuing(owed) if owed else []
     # Who asks at a gap wants something there: the end is no first token.
     token = greedy(
-        logits,
+        scores,
         allowed=allowed,
         forbidden=decoder.tokenizer.special_ids
         | decoder.spellings.leading_into(owed, request.banned),
     )
-    return token, certainty(logits, token, allowed)
+    return token, certainty(scores, token, allowed)
 
 
 def _interrupted(cancel: CancelToken, clock: Callable[[], float], deadline: float) -> str | None:

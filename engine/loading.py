@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.api import Completer, ModelUnavailable
+from engine.backends import Wish, chosen
 from engine.checkpoint import read_checkpoint
 from engine.remote import WorkerCompleter, WorkerState
 
@@ -16,13 +17,15 @@ def load(
     *,
     dtype: str = "auto",
     threads: int = 0,
+    backend: str = "auto",
     prompt_tokens: int = 0,
 ) -> Completer:
     """A completer in this process.
 
     `model` is a checkpoint folder, None or "" for the embedded default, or "scripted:..." (see
-    engine.scripted). `dtype` is float32, bfloat16 or auto; `threads` 0 leaves the number to the
-    machine, `prompt_tokens` 0 to the model. Raises ModelUnavailable with the remedy.
+    engine.scripted). `backend` is torch, openvino or auto, `dtype` float32, bfloat16 or auto;
+    `threads` 0 leaves the number to the machine, `prompt_tokens` 0 to the model. Raises
+    ModelUnavailable with the remedy.
     """
     if str(model or "").startswith(SCRIPTED):
         from engine.scripted import load_script
@@ -30,11 +33,13 @@ def load(
         return load_script(str(model).removeprefix(SCRIPTED))
     if dtype not in ("auto", "float32", "bfloat16"):
         raise ModelUnavailable(f"no precision is called {dtype!r}: use float32, bfloat16 or auto")
-    # First what needs no torch: a folder that is not right is refused at once.
+    wish = Wish(backend, dtype, threads)
+    chosen(wish)
+    # First what needs no weights: a folder that is not right is refused at once.
     checkpoint = read_checkpoint(folder_of(model))
     from engine.local import LocalCompleter
 
-    return LocalCompleter(checkpoint, dtype=dtype, threads=threads, prompt_tokens=prompt_tokens)
+    return LocalCompleter(checkpoint, wish, prompt_tokens=prompt_tokens)
 
 
 def load_in_worker(
@@ -42,6 +47,7 @@ def load_in_worker(
     *,
     dtype: str = "auto",
     threads: int = 0,
+    backend: str = "auto",
     on_state: Callable[[WorkerState], None] | None = None,
 ) -> WorkerCompleter:
     """The same in a child process, at once; the model loads meanwhile.
@@ -52,7 +58,9 @@ def load_in_worker(
     name = str(model or "")
     if not name.startswith(SCRIPTED):
         name = str(folder_of(model))
-    return WorkerCompleter({"model": name, "dtype": dtype, "threads": threads}, on_state)
+    return WorkerCompleter(
+        {"model": name, "dtype": dtype, "threads": threads, "backend": backend}, on_state
+    )
 
 
 def folder_of(model: str | Path | None) -> Path:

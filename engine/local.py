@@ -1,7 +1,6 @@
 """The Completer with a model in this process: gate, window, decode, trim."""
 
 import math
-import os
 import threading
 import time
 from collections.abc import Sequence
@@ -15,14 +14,13 @@ from engine.api import (
     ModelInfo,
     ModelUnavailable,
 )
-from engine.checkpoint import Checkpoint, read_tensors
-from engine.cores import physical_cores, threads_for
+from engine.backends import Wish, network_of
+from engine.checkpoint import Checkpoint
 from engine.decoding import Decoded, Decoder, Request, decode
 from engine.fim import FimLayout, render, sentinel_ids
 from engine.gates import closed_gate
 from engine.healing import Spellings, taken_back
 from engine.layouts import layout_of
-from engine.model import Model
 from engine.prefix_cache import BLOCK, PrefixCache
 from engine.surroundings import Surroundings, surroundings_of
 from engine.tokenizer import Tokenizer, load_tokenizer
@@ -39,21 +37,13 @@ class LocalCompleter:
     """A model and its memory of the last prompt. Calls from several threads take turns."""
 
     def __init__(
-        self,
-        checkpoint: Checkpoint,
-        *,
-        dtype: str = "auto",
-        threads: int = 0,
-        prompt_tokens: int = 0,
+        self, checkpoint: Checkpoint, wish: Wish | None = None, *, prompt_tokens: int = 0
     ) -> None:
         """Read the weights; ModelUnavailable when they do not fit or the model fills no gaps.
 
-        Sets torch's number of threads, for the process: `threads`, or what suits the machine.
-        `prompt_tokens` 0 is the prompt that the model is best served with.
+        `prompt_tokens` 0 is the prompt that the model is best served with. torch's number of
+        threads is set for the whole process.
         """
-        import torch
-
-        torch.set_num_threads(threads or threads_for(os.environ, physical_cores()))
         self._checkpoint = checkpoint
         self._tokenizer = load_tokenizer(checkpoint.folder / "tokenizer.json")
         self._layout = checkpoint.layout or _known_layout(checkpoint, self._tokenizer)
@@ -66,7 +56,7 @@ class LocalCompleter:
                 f"the tokenizer in {checkpoint.folder} has more tokens than the model: "
                 "they are of different models"
             )
-        model = Model(checkpoint.shape, read_tensors(checkpoint), dtype=dtype)
+        self._backend, model = network_of(checkpoint, wish or Wish())
         self._prompt_tokens = min(
             prompt_tokens or checkpoint.serving.prompt_tokens, checkpoint.shape.positions * 3 // 4
         )
@@ -172,7 +162,8 @@ class LocalCompleter:
         return ModelInfo(
             name=checkpoint.name,
             device="cpu",
-            dtype=str(model.kernel.dtype).removeprefix("torch."),
+            dtype=model.dtype,
+            backend=self._backend,
             parameters=model.parameters,
             folder=str(checkpoint.folder),
             corpus_hash=checkpoint.corpus.get("hash", ""),

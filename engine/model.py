@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812 -- its usual name
 
 from engine.api import ModelUnavailable
 from engine.linears import Kernel, Linear, choose_kernel, make_linear
+from engine.network import Scores
 from engine.shape import Shape
 
 # The libraries below make a kernel for every number of rows and keys that they meet, and keep it:
@@ -91,6 +92,19 @@ class Model:
             gate, up = both.chunk(2, dim=-1)
             hidden = hidden + layer.down(F.silu(gate) * up)
         return hidden[:n]
+
+    @property
+    def dtype(self) -> str:
+        return str(self.kernel.dtype).removeprefix("torch.")
+
+    @torch.inference_mode()
+    def scores(
+        self, tokens: Sequence[int], position: int, cache: KeyValues, wanted: int = 1
+    ) -> Scores:
+        """As engine.network.Network has it: the head only for the rows that are wanted."""
+        hidden = self.feed(tokens, position, cache)
+        found: Scores = self.logits(hidden[len(tokens) - wanted :]).float().numpy()
+        return found
 
     @torch.inference_mode()
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:

@@ -1,35 +1,39 @@
-"""Scores to tokens; pure functions of tensors."""
+"""Scores to tokens; pure functions of arrays."""
 
 from collections.abc import Collection, Sequence
 
-import torch
+import numpy as np
+
+from engine.network import Scores
 
 
-def certainty(logits: torch.Tensor, token: int, allowed: Sequence[int] = ()) -> tuple[float, float]:
+def certainty(scores: Scores, token: int, allowed: Sequence[int] = ()) -> tuple[float, float]:
     """How sure the model is of a token of [vocabulary]: its log-probability and the entropy, nats.
 
     Both are among `allowed` where that is given: what is known to come is no merit of the model's.
     """
-    scores = (logits[list(allowed)] if allowed else logits).float()
-    log_total = scores.logsumexp(0)
-    spread = torch.special.entr((scores - log_total).exp()).sum()
-    return float(logits[token].float() - log_total), float(spread)
+    among = scores[list(allowed)] if allowed else scores
+    shifted = among - among.max()
+    weights = np.exp(shifted)
+    total = weights.sum()
+    log_total = float(np.log(total))
+    # Nothing is lost where the weight is nothing, whatever its score.
+    mean = float(weights @ np.where(weights > 0, shifted, 0.0) / total)
+    return float(scores[token] - among.max()) - log_total, max(0.0, log_total - mean)
 
 
-def greedy(
-    logits: torch.Tensor, allowed: Sequence[int] = (), forbidden: Collection[int] = ()
-) -> int:
+def greedy(scores: Scores, allowed: Sequence[int] = (), forbidden: Collection[int] = ()) -> int:
     """The best-scored token of [vocabulary]; the least id among equals.
 
     Where `allowed` is given only those count, and none that is forbidden ever does. With nothing
     left to choose from the result is a forbidden token.
     """
     if not (allowed or forbidden):
-        return int(logits.argmax())
-    scores = torch.full_like(logits, -torch.inf) if allowed else logits.clone()
+        return int(scores.argmax())
+    left = np.full_like(scores, -np.inf) if allowed else scores.copy()
     if allowed:
         chosen = list(allowed)
-        scores[chosen] = logits[chosen]
+        left[chosen] = scores[chosen]
     if forbidden:
-        scores[list(forbidden)] = -torch.inf
-    return int(scores.argmax())
+        left[list(forbidden)] = -np.inf
+    return int(left.argmax())

@@ -149,7 +149,8 @@ def _model(model: str | None, info: list[Any]) -> Check:
         completer.close()
     info[0] = about
     found = (
-        f"{about.name}, {about.parameters / 1e6:.1f} M parameters, {about.device} {about.dtype}, "
+        f"{about.name}, {about.parameters / 1e6:.1f} M parameters, {about.device} {about.dtype} "
+        f"by {about.backend or 'a script'}, "
         f"context {about.context:,}; loaded in {loaded - started:.1f} s, "
         f"first line in {(ready - loaded) * 1000:.0f} ms; {about.folder}"
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,6 +20,7 @@ from tests.support.tiny import tiny_tokenizer
 
 if TYPE_CHECKING:
     from engine.local import LocalCompleter
+    from engine.network import Scores
 
 PROMPT = list(range(16, 16 + 200))
 MUTE = [
@@ -36,16 +38,13 @@ class Watched:
         self._at, self._then = at, then
         self.runs: list[int] = []  # tokens of each run
 
-    def feed(self, tokens: Any, position: int, cache: Any) -> torch.Tensor:
+    def scores(self, tokens: Any, position: int, cache: Any, wanted: int = 1) -> Scores:
         self.runs.append(len(tokens))
         if len(self.runs) == self._at:
             self._then()
-        return self._model.feed(tokens, position, cache)
-
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        scores = self._model.logits(hidden).clone()
+        scores: Scores = self._model.scores(tokens, position, cache, wanted).copy()
         # The tiny model must not end by itself, and write characters only, not halves of them.
-        scores[:, MUTE] = -torch.inf
+        scores[:, MUTE] = -np.inf
         return scores
 
 
@@ -133,8 +132,8 @@ def test_the_stop_rule_sees_all_text_so_far_and_ends_it(decoder: Decoder) -> Non
 
 def test_a_special_token_is_the_end_and_is_not_shown(decoder: Decoder) -> None:
     class Ending(Watched):
-        def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-            scores = super().logits(hidden)
+        def scores(self, tokens: Any, position: int, cache: Any, wanted: int = 1) -> Scores:
+            scores = super().scores(tokens, position, cache, wanted)
             if len(self.runs) >= 6:
                 scores[:, 4] = 1e9
             return scores
@@ -196,8 +195,8 @@ def test_what_is_owed_can_be_banned_to_go_on_with(decoder: Decoder) -> None:
 
 def test_the_end_is_no_first_token(decoder: Decoder) -> None:
     class Tired(Watched):
-        def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-            scores = super().logits(hidden)
+        def scores(self, tokens: Any, position: int, cache: Any, wanted: int = 1) -> Scores:
+            scores = super().scores(tokens, position, cache, wanted)
             scores[:, 0] = 1e9
             return scores
 
@@ -208,7 +207,7 @@ def test_the_end_is_no_first_token(decoder: Decoder) -> None:
 
 
 def test_greedy_takes_the_best_that_is_allowed() -> None:
-    scores = torch.tensor([0.1, 0.9, 0.9, 0.5])
+    scores = np.array([0.1, 0.9, 0.9, 0.5], np.float32)
 
     assert greedy(scores) == 1
     assert greedy(scores, forbidden={1}) == 2
@@ -224,7 +223,7 @@ def test_how_sure_it_is_follows_from_the_scores_of_each_choice(decoder: Decoder,
 
     cache = decoder.model._model.new_cache(512)  # type: ignore[attr-defined]
     ids = [*PROMPT, *found.tokens]
-    scores = decoder.model.logits(decoder.model.feed(ids, 0, cache))[len(PROMPT) - 1 : -1]
+    scores = torch.from_numpy(decoder.model.scores(ids, 0, cache, len(ids)))[len(PROMPT) - 1 : -1]
     hidden = len(found.tokens) - len(found.log_probabilities)  # they only spelled what was owed
     said = "".join(decoder.tokenizer.decode([token]) for token in found.tokens[:hidden])
     for place, token in list(enumerate(found.tokens))[hidden:]:

@@ -1,0 +1,100 @@
+"""The model on OpenVINO: int8 weights, paged attention, the blocks of keys and values our own."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.api import ModelUnavailable
+from engine.arrays import Floats
+from engine.network import Scores
+from engine.openvino_graph import build
+from engine.openvino_runtime import ov, paged_attention_transformation
+from engine.shape import Shape
+
+_BLOCK = 32  # tokens of a block of keys and values: the plugin's own
+
+
+class PagedKeyValues:
+    """The keys and values of one sequence, in the blocks 0, 1, 2 and so on."""
+
+    def __init__(self, compiled: ov.CompiledModel, capacity: int) -> None:
+        self.capacity = capacity
+        count = -(-capacity // _BLOCK)
+        self.blocks = np.arange(count, dtype=np.int32)
+        self.tensors: dict[str, ov.Tensor] = {}
+        for port in compiled.inputs:
+            name = port.get_any_name()
+            if "cache." in name:
+                sizes = [
+                    each.get_length() if each.is_static else count
+                    for each in port.get_partial_shape()
+                ]
+                self.tensors[name] = ov.Tensor(port.get_element_type(), ov.Shape(sizes))
+
+
+class OpenVinoModel:
+    """The weights of one model, compiled for this CPU."""
+
+    dtype = "int8"
+
+    def __init__(
+        self, shape: Shape, arrays: Iterable[tuple[str, Floats]], *, threads: int = 0
+    ) -> None:
+        """Build and compile; ModelUnavailable when a weight is missing or of the wrong size."""
+        weights = dict(arrays)
+        if shape.tied:
+            weights.pop("lm_head.weight", None)
+        self.shape = shape
+        self.parameters = sum(each.size for each in weights.values())
+        graph = build(shape, weights)
+        del weights
+        paged_attention_transformation(graph)
+        settings: dict[str, Any] = {
+            "INFERENCE_NUM_THREADS": threads or os.cpu_count() or 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "KV_CACHE_PRECISION": "f16",
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            self._compiled = ov.Core().compile_model(graph, "CPU", settings)
+        except RuntimeError as error:
+            raise ModelUnavailable(f"OpenVINO cannot compile the model: {error}") from error
+        self._request = self._compiled.create_infer_request()
+        self._cache: PagedKeyValues | None = None
+
+    def new_cache(self, capacity: int) -> PagedKeyValues:
+        """Room for `capacity` tokens."""
+        return PagedKeyValues(self._compiled, capacity)
+
+    def scores(
+        self, tokens: Sequence[int], position: int, cache: PagedKeyValues, wanted: int = 1
+    ) -> Scores:
+        """As engine.network.Network has it."""
+        count = len(tokens)
+        end = position + count
+        if end > cache.capacity:
+            raise ValueError(f"{end} tokens do not fit a cache of {cache.capacity}")
+        if cache is not self._cache:
+            for name, tensor in cache.tensors.items():
+                self._request.set_tensor(name, tensor)
+            self._cache = cache
+        used = -(-end // _BLOCK)
+        rows = max(1, wanted)
+        inputs = {
+            "input_ids": np.array(tokens, np.int64),
+            "position_ids": np.arange(position, end, dtype=np.int64),
+            "past_lens": np.array([position], np.int32),
+            "subsequence_begins": np.array([0, count], np.int32),
+            "block_indices": cache.blocks[:used].copy(),
+            "block_indices_begins": np.array([0, used], np.int32),
+            "max_context_len": np.array(end, np.int32),
+            "rows": np.arange(count - rows, count, dtype=np.int64),
+        }
+        for name, values in inputs.items():
+            self._request.set_tensor(name, ov.Tensor(values))
+        self._request.infer()
+        found: Scores = self._request.get_output_tensor(0).data
+        return found.reshape(rows, -1)[rows - wanted :].astype(np.float32)
