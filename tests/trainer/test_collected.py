@@ -209,3 +209,39 @@ def test_two_checkpoints_are_measured_on_the_same_text(held_out, tmp_path, capsy
     assert json.loads(out.read_text())["rows"]
     assert eval_command.main(["retention", str(one), str(tmp_path / "none")]) == 2
     assert "no checkpoint folder" in capsys.readouterr().err
+
+
+def test_models_stand_side_by_side_where_the_protocol_is_the_same():
+    other = {**infill(), "model": "larger"}
+    elsewhere = {**infill(), "model": "third", "protocol": "sampled"}
+    losses = [LOSS, {**LOSS, "model": "larger"}]
+
+    text = collected.page([record(each) for each in (infill(), other, elsewhere, *losses)], "x")
+    beside = text.split("## Bits per byte")[0]
+
+    assert "| figure | language | tiny | larger |" in beside
+    assert "| line, first line (model, psm) | python | 0.300 (0.270-0.330) | 0.300" in beside
+    assert "| bits per byte, window 1024 | python | 0.625 | 0.625 |" in beside
+    assert "third" not in beside
+    assert "Side by side" not in collected.page([record(infill())], "x")
+
+
+def test_what_is_shown_stands_with_the_rule_that_chose_it():
+    row = {
+        "requests": 8,
+        "shown": 0.5,
+        "acceptance": 0.25,
+        "acceptance_95": [0.1, 0.6],
+        "saved": 2.0,
+    }
+    policy = {
+        "evaluation": "policy", "model": "tiny", "protocol": "halves", "rule": "the best",
+        "command": "footnote eval policy", "ways": [{"prompt": 512, "lines": "one", **row, "median_ms": 9}],
+        "serving": {"min_confidence": 0.37, "multiline": True, "prompt_tokens": 512},
+        "curves": {"reported on": [{"confidence": each / 100, **row} for each in range(101)]},
+    }  # fmt: skip
+
+    text = collected.page([record(policy)], "x")
+
+    assert "Chosen: min_confidence 0.37, multiline True, prompt_tokens 512." in text
+    assert "| 0.370 | 8 | 0.500 | 0.250 (0.100-0.600) | 2.000 |" in text

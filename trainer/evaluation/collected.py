@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.loading import DEFAULT_MODEL
 from trainer.evaluation import published
+from trainer.evaluation.beside import serving, side_by_side
 from trainer.evaluation.causal import name_of
 from trainer.evaluation.published import PublishedRow
 
@@ -28,7 +29,7 @@ figures. A figure stands under its protocol and the command that gives it. Share
 class Record:
     """One result of `footnote eval`, as its JSON says it."""
 
-    kind: str  # loss, infill, memorization, functional or attribution
+    kind: str  # loss, infill, memorization, policy, functional or attribution
     model: str
     values: Row
 
@@ -64,7 +65,7 @@ def _record(path: Path) -> Record:
 def kind_of(values: Any) -> str | None:
     if not isinstance(values, dict):
         return None
-    if values.get("evaluation") in ("loss", "infill", "memorization"):
+    if values.get("evaluation") in ("loss", "infill", "memorization", "policy"):
         return str(values["evaluation"])
     if isinstance(values.get("protocol"), dict) and "scores" in values:
         return "functional"
@@ -99,10 +100,14 @@ def page(records: Sequence[Record], command: str) -> str:
         ("loss", _loss),
         ("infill", _infill),
         ("functional", _functional),
+        ("policy", _policy),
         ("memorization", _memorization),
         ("attribution", _attribution),
     ]
+    results = [(each.model, each.values) for each in records if each.kind in ("loss", "infill")]
     parts = [_HEAD.format(command=command)]
+    if beside := side_by_side(results, _table):
+        parts.append(beside)
     for kind, maker in makers:
         found = [each for each in records if each.kind == kind]
         if found or kind == "infill":
@@ -299,6 +304,11 @@ def _functional(records: list[Record]) -> str:
                 )
             )
     return "\n".join(parts)
+
+
+def _policy(records: list[Record]) -> str:
+    shown = (serving(_how(each, each.values["protocol"]), each.values, _table) for each in records)
+    return "\n".join(["## What is shown\n", *shown])
 
 
 def _memorization(records: list[Record]) -> str:

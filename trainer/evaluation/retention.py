@@ -15,6 +15,7 @@ from indexer.home import held_out_folder
 from indexer.shards import open_shards, read_documents
 from trainer.evaluation import cases as gaps
 from trainer.evaluation import loss
+from trainer.evaluation.beside import figures
 from trainer.evaluation.causal import load_causal
 from trainer.evaluation.collected import read_record
 from trainer.evaluation.infilling import score
@@ -108,7 +109,7 @@ def measure(
 
 def compare(before: Iterable[Values], after: Iterable[Values]) -> list[RetentionRow]:
     """Rows for every figure that both have; ValueError when they have none in common."""
-    old, new = _figures(before), _figures(after)
+    old, new = figures(before), figures(after)
     rows = [
         RetentionRow(
             what=what,
@@ -125,24 +126,3 @@ def compare(before: Iterable[Values], after: Iterable[Values]) -> list[Retention
     if not rows:
         raise ValueError("the two results measure nothing in common: measure both the same way")
     return rows
-
-
-_Figure = tuple[float, tuple[float, float] | None]
-
-
-def _figures(results: Iterable[Values]) -> dict[tuple[str, str], _Figure]:
-    """By what and language: the value, and its interval where it is a share."""
-    found: dict[tuple[str, str], _Figure] = {}
-    for values in results:
-        for row in values.get("languages", ()):
-            if row["position"] == "all":
-                what = f"bits per byte, window {row['window']}"
-                found[what, row["language"]] = (float(row["bits_per_byte"]), None)
-        for row in values.get("scores", ()) if values.get("evaluation") == "infill" else ():
-            if not str(row["guess"]).startswith("model"):
-                continue
-            for metric in ("first_line", "strict"):
-                what = f"{row['kind']}, {metric.replace('_', ' ')} ({row['guess']})"
-                low, high = row[f"{metric}_95"]
-                found[what, row["language"]] = (float(row[metric]), (low, high))
-    return found
