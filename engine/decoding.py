@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from engine.api import CancelToken
+from engine.drafts import Lookup
 from engine.healing import Spellings
 from engine.network import Network, Scores
 from engine.prefix_cache import PrefixCache, blocks
 from engine.sampling import certainty, greedy
 from engine.tokenizer import TextStream, Tokenizer
+
+_GUESSES = 3  # that run along with a token; more cost more than they bring
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Decoded:
     cached_tokens: int
     prefill_ms: float
     decode_ms: float
+    steps: int  # runs of the model behind the prompt: fewer than tokens where guesses were right
     log_probabilities: list[float]  # nats, of the tokens shown and of the end if that came
     entropies: list[float]  # nats, of the choices that these were
 
@@ -68,28 +72,32 @@ def decode(
     tokens: list[int] = []
     shown = 0  # tokens that are not, or not only, what was owed
     sure: list[tuple[float, float]] = []
+    steps = 0
     reason: str | None = None
 
     # 1. Reuse what the last prompt began with.
     cached = ledger.rewind(prompt)
 
     # 2. Prefill the rest, block by block.
-    scores: Scores = np.empty(0, np.float32)  # [vocabulary]
-    for position, block in blocks(prompt, cached):
+    scores: Scores = np.empty((0, 0), np.float32)  # [rows, vocabulary]
+    for position, block in blocks(prompt, cached, ledger.block):
         if reason := _interrupted(cancel, clock, deadline):
             break
         is_last = position + len(block) == len(prompt)
-        scores = model.scores(block, position, memory, int(is_last)).ravel()
+        scores = model.scores(block, position, memory, int(is_last))
         ledger.store(block)
     prefilled = clock()
 
-    # 3. Step, until something says stop.
+    # 3. Step, until something says stop. Guesses run along, and their scores wait in rows.
+    lookup = Lookup(prompt) if model.is_exact and reason is None else None
+    guesses: list[int] = []
+    row = 0
     while reason is None:
         if shown >= request.max_new_tokens or len(tokens) >= room:
             reason = "length"
             break
         owed = "" if shown else request.owed[len(stream.text) :]
-        token, certain = _next(decoder, scores, request, owed, first=not shown)
+        token, certain = _next(decoder, scores[row], request, owed, first=not shown)
         if token in decoder.tokenizer.special_ids:
             reason = "end"
             sure.append(certain)
@@ -101,8 +109,19 @@ def decode(
             sure.append(certain)
             reason = request.stop(text[len(request.owed) :])
         reason = reason or _interrupted(cancel, clock, deadline)
-        if reason is None and shown < request.max_new_tokens and len(tokens) < room:
-            scores = model.scores([token], len(prompt) + len(tokens) - 1, memory)[0]
+        if reason is not None or shown >= request.max_new_tokens or len(tokens) >= room:
+            continue
+        if row < len(guesses) and guesses[row] == token:
+            row += 1
+        else:
+            left = min(request.max_new_tokens - shown, room - len(tokens)) - 1
+            guesses, row = _guesses(lookup, tokens[-1 - row :], left), 0
+            steps += 1
+            scores = model.scores(
+                [token, *guesses], len(prompt) + len(tokens) - 1, memory, 1 + len(guesses)
+            )
+        if lookup is not None:
+            ledger.store([token])
 
     return Decoded(
         text=stream.text[len(request.owed) :],
@@ -111,9 +130,18 @@ def decode(
         cached_tokens=cached,
         prefill_ms=(prefilled - started) * 1000,
         decode_ms=(clock() - prefilled) * 1000,
+        steps=steps,
         log_probabilities=[each for each, _ in sure],
         entropies=[each for _, each in sure],
     )
+
+
+def _guesses(lookup: Lookup | None, new: list[int], most: int) -> list[int]:
+    """What may follow the text, with the tokens that are new since the last time."""
+    if lookup is None:
+        return []
+    lookup.add(new)
+    return lookup.guess(min(_GUESSES, most))
 
 
 def _next(

@@ -63,7 +63,9 @@ class LocalCompleter:
         capacity = min(self._prompt_tokens + _NEW_TOKENS, checkpoint.shape.positions)
         memory = model.new_cache(capacity + BLOCK)
         spellings = Spellings(self._tokenizer.pieces())
-        self._decoder = Decoder(model, self._tokenizer, spellings, memory, PrefixCache())
+        self._decoder = Decoder(
+            model, self._tokenizer, spellings, memory, PrefixCache(is_exact=model.is_exact)
+        )
         self._turn = threading.Lock()
 
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:

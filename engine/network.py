@@ -32,6 +32,14 @@ class Network(Protocol[Memory]):
         """What the weights are stored as: float32, bfloat16, int8."""
         ...
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether a row's scores are the same to the last bit in whatever company it runs.
+
+        Then a cache may be taken up at any token, and guesses may run along with what is certain.
+        """
+        ...
+
     def new_cache(self, capacity: int) -> Memory: ...
 
     def scores(

@@ -1,43 +1,49 @@
 """Which tokens the keys and values in memory belong to, so that a keystroke pays for its change.
 
-Prompts are computed in blocks that begin at multiples of the block size, and only whole blocks of
-prompts are kept. A block's keys and values then depend on nothing but the tokens up to its end:
-a completion is the same to the last bit whether its prompt was cached or not. Recomputing the
-rest, at most one block, is the price.
+A completion is the same to the last bit whether its prompt was cached or not. Where a row's scores
+depend on the rows that run with it, prompts are computed in blocks that begin at multiples of the
+block size, and only whole blocks of prompts are kept: a block's keys and values then depend on
+nothing but the tokens up to its end. Recomputing the rest, at most one block, is the price. Where
+they do not, every token is kept, those that were written too.
 """
 
 from collections.abc import Iterator, Sequence
 
 BLOCK = 64  # tokens: little enough to recompute at each keystroke, and to cancel between two
+LONG_BLOCK = 128  # where nothing is recomputed: as much as may run between two looks at the clock
 
 
 class PrefixCache:
     """The ledger of one sequence; the tensors themselves are the model's."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_exact: bool = False) -> None:
         self._tokens: list[int] = []
+        self._grain = 1 if is_exact else BLOCK
+        self.block = LONG_BLOCK if is_exact else BLOCK
 
     def rewind(self, prompt: Sequence[int]) -> int:
         """Keep what the prompt shares with the ledger and forget the rest; returns its length.
 
         At least the prompt's last token is left to compute, for its scores are wanted.
         """
-        kept = 0
-        limit = min(len(self._tokens), (len(prompt) - 1) // BLOCK * BLOCK)
-        while kept < limit and self._tokens[kept : kept + BLOCK] == list(
-            prompt[kept : kept + BLOCK]
+        kept, grain = 0, self._grain
+        limit = min(len(self._tokens), (len(prompt) - 1) // grain * grain)
+        while kept < limit and self._tokens[kept : kept + grain] == list(
+            prompt[kept : kept + grain]
         ):
-            kept += BLOCK
+            kept += grain
         del self._tokens[kept:]
         return kept
 
     def store(self, tokens: Sequence[int]) -> None:
         """Note that these tokens were computed behind those noted; an open block is not kept."""
-        if len(tokens) == BLOCK:
+        if len(tokens) % self._grain == 0:
             self._tokens += tokens
 
 
-def blocks(prompt: Sequence[int], start: int) -> Iterator[tuple[int, Sequence[int]]]:
-    """Position and tokens of the blocks of a prompt from `start`, a multiple of the size, on."""
-    for position in range(start, len(prompt), BLOCK):
-        yield position, prompt[position : position + BLOCK]
+def blocks(
+    prompt: Sequence[int], start: int, size: int = BLOCK
+) -> Iterator[tuple[int, Sequence[int]]]:
+    """Position and tokens of the blocks of a prompt from `start` on."""
+    for position in range(start, len(prompt), size):
+        yield position, prompt[position : position + size]

@@ -33,6 +33,8 @@ MUTE = [
 class Watched:
     """A model that counts its runs and can be told to do something at one of them."""
 
+    is_exact = False
+
     def __init__(self, model: Any, at: int = -1, then: Any = None) -> None:
         self._model = model
         self._at, self._then = at, then
