@@ -112,6 +112,10 @@ class LocalCompleter:
             return options.min_confidence
         return self._checkpoint.serving.min_confidence
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self._tokenizer
+
     def _as_served(self, options: CompletionOptions) -> CompletionOptions:
         """Of what was not asked for, one line where the model is best at that."""
         if (

@@ -11,6 +11,7 @@ import pytest
 from engine import CancelToken, Completion, CompletionOptions, Gap, ModelInfo
 from tests.support.tiny import write_tiny
 from trainer.commands import bench
+from trainer.evaluation import llama_peer
 from trainer.evaluation.latency import (
     Sample,
     cancel_latencies,
@@ -144,6 +145,7 @@ def test_the_command_reports_what_ran(
         "footnote",
         "footnote float32",
         "footnote bfloat16",
+        *(["llama.cpp Q8_0"] if llama_peer.is_installed() else []),
         "generate float32",
         "generate float32",
         "generate bfloat16",
@@ -154,6 +156,10 @@ def test_the_command_reports_what_ran(
     assert by_name["generate float32"]["computed_tokens"] > 100
     assert by_name["generate float32, cache kept by hand"]["computed_tokens"] < 10
     assert by_name["footnote float32"]["computed_tokens"] <= 64
+    if llama_peer.is_installed():
+        theirs = by_name["llama.cpp Q8_0, its prompt cache on"]
+        assert theirs["computed_tokens"] < 10
+        assert result["ratios"]["llama.cpp Q8_0, its prompt cache on"] > 0
 
 
 def test_the_command_says_what_is_missing(

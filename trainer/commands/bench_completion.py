@@ -3,16 +3,20 @@
 import argparse
 import json
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.api import Completer, Gap, ModelUnavailable
+from engine.cores import physical_cores
 from indexer.document import Document
 from indexer.home import held_out_folder
 from indexer.shards import CorpusUnavailable, read_documents
+from trainer.evaluation import llama_peer
 from trainer.evaluation.latency import (
     OPTIONS,
     Row,
@@ -27,6 +31,7 @@ from trainer.evaluation.latency import (
     sessions,
     timed,
 )
+from trainer.evaluation.llama_peer import LlamaServer
 from trainer.evaluation.report import model_folder, progress, quiet, table, write_json
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from trainer.evaluation.generate import Generator
 
 _LIMIT = 32  # new tokens, as the engine's own for a line
+LLAMA = "llama.cpp Q8_0, its prompt cache on"
 _PRECISIONS = ("float32", "bfloat16")
 
 
@@ -105,6 +111,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     if not typed:
         raise ValueError("no file is long enough to type in: name a folder with larger ones")
     worker = engine.load_in_worker(folder)
+    llama: LlamaServer | None = None
+    scratch = tempfile.mkdtemp(prefix="footnote-")
     try:
         info = worker.describe()
         local = {dtype: engine.load(folder, dtype=dtype) for dtype in _PRECISIONS}
@@ -116,6 +124,10 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             engines.append(_Engine(f"footnote {dtype}"))
             runs.append(_ours(engines[-1], completer, completer))
         threads = 0
+        if not options.alone and llama_peer.is_installed():
+            llama = _llama(folder, Path(scratch))
+            engines.append(_Engine(LLAMA))
+            runs.append(_theirs_by(engines[-1], llama, ours["float32"]))
         if not options.alone:
             peers, threads = _peers(folder, ours["float32"], typed[0].gaps[0])
             for name, generator in peers.items():
@@ -131,6 +143,9 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         memory = _memory_mb(worker.process_id)
     finally:
         worker.close()
+        if llama is not None:
+            llama.close()
+        shutil.rmtree(scratch, ignore_errors=True)
     rows = [row_of(each.name, each.cold, each.warm) for each in engines]
     return {
         "machine": f"{machine()}, torch {torch.__version__}, load {os.getloadavg()[0]:.1f}",
@@ -152,6 +167,23 @@ def _ours(measured: _Engine, completer: Completer, tokens_of: "LocalCompleter | 
             measured.add(place, timed(completer, gap))
             if tokens_of is not None:
                 measured.tokens.append(tokens_of.raw(tokens_of.request(gap, OPTIONS)).tokens)
+
+    return run
+
+
+def _llama(folder: Path, scratch: Path) -> LlamaServer:
+    """The same weights in eight bits behind llama.cpp's server."""
+    file = scratch / "model.gguf"
+    llama_peer.write_gguf(folder, file, "q8_0")
+    return LlamaServer(file, threads=physical_cores())
+
+
+def _theirs_by(measured: _Engine, server: LlamaServer, ours: "LocalCompleter") -> Any:
+    def run(session: Session) -> None:
+        for place, gap in enumerate(session.gaps):
+            sample, tokens = server.run(ours.request(gap, OPTIONS), ours.tokenizer)
+            measured.add(place, sample)
+            measured.tokens.append(tokens)
 
     return run
 
@@ -186,9 +218,14 @@ def _peers(folder: Path, ours: "LocalCompleter", gap: Gap) -> tuple[dict[str, "G
 
 
 def _ratios(rows: list[Row]) -> dict[str, float]:
-    """How many times longer generate() takes for a warm keystroke, at equal precision."""
+    """How many times longer others take for a warm keystroke than footnote at their precision.
+
+    llama.cpp's eight bits stand beside what is served.
+    """
     by_name = {row.engine: row for row in rows}
     found = {}
+    if LLAMA in by_name:
+        found[LLAMA] = by_name[LLAMA].warm_p50 / rows[0].warm_p50
     for dtype in _PRECISIONS:
         own = by_name[f"footnote {dtype}"].warm_p50
         for name, row in by_name.items():
