@@ -21,7 +21,8 @@ from engine.fim import FimLayout, render, sentinel_ids
 from engine.gates import closed_gate
 from engine.healing import Spellings, taken_back
 from engine.layouts import layout_of
-from engine.prefix_cache import BLOCK, PrefixCache
+from engine.prefix_cache import BLOCK, Shelf
+from engine.shape import Shape
 from engine.surroundings import Surroundings, surroundings_of
 from engine.tokenizer import Tokenizer, load_tokenizer
 from engine.trimming import stop_rule, trim
@@ -29,6 +30,8 @@ from engine.window import crop, window_of
 
 _NEW_TOKENS = 512  # room behind the prompt
 _LINE_TOKENS, _LINES_TOKENS = 32, 128
+_CACHE_BYTES, _MOST_SEQUENCES = 64_000_000, 6  # for the keys and values of several files
+_KEY_BYTES = 4  # at most, of one number
 # Sentinels, the tokens around a path, the path itself: see engine.window and engine.fim.
 _OVERHEAD = 64
 
@@ -61,11 +64,14 @@ class LocalCompleter:
             prompt_tokens or checkpoint.serving.prompt_tokens, checkpoint.shape.positions * 3 // 4
         )
         capacity = min(self._prompt_tokens + _NEW_TOKENS, checkpoint.shape.positions)
-        memory = model.new_cache(capacity + BLOCK)
         spellings = Spellings(self._tokenizer.pieces())
-        self._decoder = Decoder(
-            model, self._tokenizer, spellings, memory, PrefixCache(is_exact=model.is_exact)
+        self._shelf = Shelf(
+            lambda: model.new_cache(capacity + BLOCK),
+            _sequences(checkpoint.shape, capacity),
+            is_exact=model.is_exact,
         )
+        ledger, memory = self._shelf.take([])
+        self._decoder = Decoder(model, self._tokenizer, spellings, memory, ledger)
         self._turn = threading.Lock()
 
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
@@ -80,7 +86,7 @@ class LocalCompleter:
         around = surroundings_of(gap, options)
         request = self._request(gap, around, options, started)
         tokenized = time.perf_counter()
-        decoded = decode(self._decoder, request, cancel)
+        decoded = self._decode(request, cancel)
         text, replace_after, reason = "", 0, decoded.stop_reason
         confidence = _geometric_mean(decoded.log_probabilities)
         if reason != "cancelled":
@@ -134,7 +140,11 @@ class LocalCompleter:
     def raw(self, request: Request) -> Decoded:
         """What the model writes before the rules trim it."""
         with self._turn:
-            return decode(self._decoder, request, CancelToken())
+            return self._decode(request, CancelToken())
+
+    def _decode(self, request: Request, cancel: CancelToken) -> Decoded:
+        ledger, memory = self._shelf.take(request.prompt)
+        return decode(replace(self._decoder, ledger=ledger, memory=memory), request, cancel)
 
     def _request(
         self, gap: Gap, around: Surroundings, options: CompletionOptions, started: float
@@ -180,6 +190,12 @@ class LocalCompleter:
 
     def close(self) -> None:
         """Nothing is held but memory."""
+
+
+def _sequences(shape: Shape, capacity: int) -> int:
+    """How many files' keys and values fit into what they may take."""
+    each = 2 * shape.layers * shape.kv_heads * shape.head_dim * capacity * _KEY_BYTES
+    return max(1, min(_MOST_SEQUENCES, _CACHE_BYTES // each))
 
 
 def _known_layout(checkpoint: Checkpoint, tokenizer: Tokenizer) -> FimLayout:

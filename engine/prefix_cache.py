@@ -7,7 +7,10 @@ nothing but the tokens up to its end. Recomputing the rest, at most one block, i
 they do not, every token is kept, those that were written too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+Kept = TypeVar("Kept")
 
 BLOCK = 64  # tokens: little enough to recompute at each keystroke, and to cancel between two
 LONG_BLOCK = 128  # where nothing is recomputed: as much as may run between two looks at the clock
@@ -21,8 +24,8 @@ class PrefixCache:
         self._grain = 1 if is_exact else BLOCK
         self.block = LONG_BLOCK if is_exact else BLOCK
 
-    def rewind(self, prompt: Sequence[int]) -> int:
-        """Keep what the prompt shares with the ledger and forget the rest; returns its length.
+    def common(self, prompt: Sequence[int]) -> int:
+        """How many tokens of the prompt need not be computed again.
 
         At least the prompt's last token is left to compute, for its scores are wanted.
         """
@@ -32,6 +35,11 @@ class PrefixCache:
             prompt[kept : kept + grain]
         ):
             kept += grain
+        return kept
+
+    def rewind(self, prompt: Sequence[int]) -> int:
+        """Keep what the prompt shares with the ledger and forget the rest; returns its length."""
+        kept = self.common(prompt)
         del self._tokens[kept:]
         return kept
 
@@ -39,6 +47,33 @@ class PrefixCache:
         """Note that these tokens were computed behind those noted; an open block is not kept."""
         if len(tokens) % self._grain == 0:
             self._tokens += tokens
+
+
+class Shelf(Generic[Kept]):
+    """Several sequences, so that going back to another file does not start from nothing.
+
+    What is kept of one is whatever `make` makes; the least recently used gives way.
+    """
+
+    def __init__(self, make: Callable[[], Kept], most: int, *, is_exact: bool) -> None:
+        self._make, self._most, self._is_exact = make, most, is_exact
+        self._held: list[tuple[PrefixCache, Kept]] = []  # the last one used stands last
+
+    def take(self, prompt: Sequence[int]) -> tuple[PrefixCache, Kept]:
+        """The ledger and the keep of the sequence that has most in common with a prompt.
+
+        A new one for a prompt that begins like none of them.
+        """
+        common, place = max(
+            ((ledger.common(prompt), place) for place, (ledger, _) in enumerate(self._held)),
+            default=(0, 0),
+        )
+        if common < BLOCK and len(self._held) < self._most:
+            found = (PrefixCache(is_exact=self._is_exact), self._make())
+        else:
+            found = self._held.pop(place if common >= BLOCK else 0)
+        self._held.append(found)
+        return found
 
 
 def blocks(

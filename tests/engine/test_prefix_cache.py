@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.prefix_cache import BLOCK, PrefixCache, blocks
+from engine.prefix_cache import BLOCK, PrefixCache, Shelf, blocks
 
 
 def filled(prompt: list[int]) -> PrefixCache:
@@ -53,3 +53,55 @@ def test_blocks_cover_the_rest_of_a_prompt() -> None:
 
     assert [position for position, _ in parts] == [BLOCK, 2 * BLOCK]
     assert [each for _, part in parts for each in part] == prompt[BLOCK:]
+
+
+def test_every_token_is_kept_where_that_is_exact() -> None:
+    ledger = PrefixCache(is_exact=True)
+    ledger.store([1, 2, 3])
+    ledger.store([4])
+
+    assert ledger.common([1, 2, 3, 4, 5]) == 4
+    assert ledger.rewind([1, 2, 9]) == 2
+    assert ledger.rewind([1, 2, 3, 4]) == 2
+    assert ledger.common([1]) == 0
+
+
+def shelf(most: int = 2) -> Shelf[list[int]]:
+    made: list[int] = []
+
+    def make() -> list[int]:
+        made.append(len(made))
+        return [made[-1]]
+
+    return Shelf(make, most, is_exact=True)
+
+
+def use(sequences: Shelf[list[int]], prompt: list[int]) -> int:
+    """Run a prompt as the token loop does; the number of the sequence that took it."""
+    ledger, kept = sequences.take(prompt)
+    ledger.rewind(prompt)
+    ledger.store(prompt)
+    return kept[0]
+
+
+def test_going_back_to_another_file_does_not_start_from_nothing() -> None:
+    one, two, three = ([each] * 200 for each in (1, 2, 3))
+    sequences = shelf()
+
+    assert [use(sequences, each) for each in (one, two, one, [*two, 7])] == [0, 1, 0, 1]
+    assert use(sequences, three) == 0  # the least recently used gave way
+    assert use(sequences, two) == 1
+    assert sequences.take([*three, 5])[0].common([*three, 5]) == 200
+
+
+def test_a_short_beginning_in_common_is_no_reason_to_forget_the_rest() -> None:
+    sequences = shelf()
+    use(sequences, [5] * 10 + [1] * 200)
+
+    assert use(sequences, [5] * 10 + [2] * 200) == 1
+
+
+def test_with_one_sequence_there_is_one() -> None:
+    sequences = shelf(1)
+
+    assert [use(sequences, [each] * 100) for each in (1, 2, 1)] == [0, 0, 0]

@@ -134,7 +134,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
                 engines.append(_Engine(name))
                 runs.append(_theirs(engines[-1], generator, ours["float32"]))
         for each in runs:  # once for nothing: first use costs more and is nobody's keystroke
-            each(Session("", typed[0].gaps[:2]))
+            each(Session("", typed[-1].gaps[:2]))
         for measured in engines:
             measured.cold, measured.warm, measured.tokens = [], [], []
         for turn, session in enumerate(progress(typed, "typing")):
