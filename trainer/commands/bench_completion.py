@@ -173,8 +173,14 @@ def _ours(measured: _Engine, completer: Completer, tokens_of: "LocalCompleter | 
 
 def _llama(folder: Path, scratch: Path) -> LlamaServer:
     """The same weights in eight bits behind llama.cpp's server."""
+    from trainer.release import gguf_file
+    from trainer.release.source import ReleaseError, read_source
+
     file = scratch / "model.gguf"
-    llama_peer.write_gguf(folder, file, "q8_0")
+    try:
+        gguf_file.write(gguf_file.plan(read_source(folder)), file, "q8_0", facts={})
+    except ReleaseError as error:
+        raise ValueError(f"llama.cpp cannot have this model: {error}; see --alone") from error
     return LlamaServer(file, threads=physical_cores())
 
 

@@ -1,7 +1,6 @@
 """llama.cpp on our prompts: its own server in a child process, with its prompt cache on.
 
-The model is written as GGUF first, so that both run the same weights. The server is asked over its
-loopback port, as llama.vscode and llama.vim ask it.
+The server is asked over its loopback port, as llama.vscode and llama.vim ask it.
 """
 
 import http.client
@@ -24,14 +23,6 @@ _TIMEOUT_S = 120.0
 
 def is_installed() -> bool:
     return importlib.util.find_spec("xllamacpp") is not None
-
-
-def write_gguf(model: Path, path: Path, kind: str) -> None:
-    """The checkpoint folder as a GGUF file. ReleaseError when it is of a kind that cannot be."""
-    from trainer.release import gguf_file
-    from trainer.release.source import read_source
-
-    gguf_file.write(gguf_file.plan(read_source(model)), path, kind, facts={})
 
 
 class LlamaServer:
