@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,7 +31,6 @@ class LlamaServer:
 
     def __init__(self, path: Path, *, threads: int) -> None:
         """Start it; ValueError when it does not come up."""
-        self._line: http.client.HTTPConnection | None = None
         self._child = subprocess.Popen(
             [sys.executable, "-m", "trainer.evaluation.llama_peer", str(path), str(threads)],
             stdin=subprocess.PIPE,
@@ -44,12 +44,9 @@ class LlamaServer:
         if not address:
             self.close()
             raise ValueError(f"llama.cpp does not load {path.name}")
-        # One connection for all, as an editor keeps one.
-        self._line = http.client.HTTPConnection(urlsplit(address).netloc, timeout=_TIMEOUT_S)
+        self._place = urlsplit(address).netloc
 
     def close(self) -> None:
-        if self._line is not None:
-            self._line.close()
         self._child.kill()
         self._child.communicate()
 
@@ -76,14 +73,15 @@ class LlamaServer:
         return Sample(took, len(prompt), len(prompt) - computed, len(tokens)), tokens
 
     def _ask(self, body: dict[str, Any]) -> Any:
-        assert self._line is not None
-        try:
-            self._line.request(
-                "POST", "/completion", json.dumps(body), {"Content-Type": "application/json"}
-            )
-            return json.load(self._line.getresponse())
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise ValueError(f"llama.cpp does not answer: {error}") from error
+        # A new connection each time: the server closes one that waits for the others' turns.
+        with closing(http.client.HTTPConnection(self._place, timeout=_TIMEOUT_S)) as line:
+            try:
+                line.request(
+                    "POST", "/completion", json.dumps(body), {"Content-Type": "application/json"}
+                )
+                return json.load(line.getresponse())
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                raise ValueError(f"llama.cpp does not answer: {error}") from error
 
 
 def _serve(path: str, threads: int) -> None:
