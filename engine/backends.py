@@ -1,5 +1,6 @@
 """Which library computes: what is installed here, can run the model, and was asked for."""
 
+import logging
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,6 +12,8 @@ from engine.cores import physical_cores, threads_for
 
 if TYPE_CHECKING:  # numpy is loaded by who loads a model
     from engine.network import Network
+
+_log = logging.getLogger(__name__)
 
 AUTO, TORCH, OPENVINO = "auto", "torch", "openvino"
 BACKENDS = (TORCH, OPENVINO)
@@ -65,9 +68,10 @@ def network_of(checkpoint: Checkpoint, wish: Wish) -> tuple[str, "Network[Any]"]
             return OPENVINO, OpenVinoModel(
                 checkpoint.shape, read_arrays(checkpoint), threads=threads
             )
-        except (ImportError, RuntimeError):
+        except (ImportError, RuntimeError) as error:
             if wish.backend == OPENVINO:
-                raise
+                raise ModelUnavailable(f"OpenVINO cannot run the model here: {error}") from error
+            _log.warning("OpenVINO cannot run the model here (%s): torch does", error)
     import torch
 
     from engine.model import Model

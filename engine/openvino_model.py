@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.api import ModelUnavailable
 from engine.arrays import Floats
 from engine.network import Scores
 from engine.openvino_graph import build
@@ -42,7 +41,10 @@ class OpenVinoModel:
     def __init__(
         self, shape: Shape, arrays: Iterable[tuple[str, Floats]], *, threads: int = 0
     ) -> None:
-        """Build and compile; ModelUnavailable when a weight is missing or of the wrong size."""
+        """Build and compile; ModelUnavailable when a weight is missing or of the wrong size.
+
+        RuntimeError when OpenVINO cannot run it here.
+        """
         weights = dict(arrays)
         if shape.tied:
             weights.pop("lm_head.weight", None)
@@ -58,10 +60,7 @@ class OpenVinoModel:
             "KV_CACHE_PRECISION": "f16",
             "ENABLE_CPU_PINNING": False,
         }
-        try:
-            self._compiled = ov.Core().compile_model(graph, "CPU", settings)
-        except RuntimeError as error:
-            raise ModelUnavailable(f"OpenVINO cannot compile the model: {error}") from error
+        self._compiled = ov.Core().compile_model(graph, "CPU", settings)
         self._request = self._compiled.create_infer_request()
         self._cache: PagedKeyValues | None = None
         self.is_exact = self._rows_are_exact()

@@ -201,9 +201,11 @@ def test_where_openvino_fails_torch_answers(
     def fail(*_arguments: object, **_options: object) -> None:
         raise RuntimeError("no such instruction")
 
-    monkeypatch.setattr("engine.openvino_model.OpenVinoModel.__init__", fail)
+    monkeypatch.setattr("engine.openvino_runtime.ov.Core.compile_model", fail)
 
     assert engine.load(tiny_folder, threads=1).describe().backend == "torch"
+    with pytest.raises(ModelUnavailable, match="no such instruction"):
+        engine.load(tiny_folder, backend="openvino")
 
 
 @pytest.fixture(scope="module")
