@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import ModelUnavailable
-from engine.checkpoint import ABOUT, dump, read_checkpoint
+from engine.checkpoint import ABOUT, dump, read_checkpoint, sha256_of
 from engine.serving import Serving, serving_to_json
 from indexer.home import held_out_folder
 from indexer.shards import CorpusUnavailable, open_shards, read_documents
@@ -122,7 +122,7 @@ def measure(
         {
             "evaluation": "policy",
             "model": checkpoint.name,
-            "weights": {file.name: _hash(folder, file.name) for file in checkpoint.weights},
+            "weights": {file.name: sha256_of(file) for file in checkpoint.weights},
             "command": command_line("policy", argv),
             "protocol": f"Held-out packages {manifest.corpus_hash[:12]}: {policy.PROTOCOL}. "
             f"{gaps.PROTOCOL}",
@@ -163,15 +163,6 @@ def _way(way: policy.Way, replies: Sequence[Reply]) -> dict[str, Any]:
         **{name: row[name] for name in row if name != "confidence"},
         "median_ms": round(statistics.median(each.milliseconds for each in replies), 1),
     }
-
-
-def _hash(folder: Path, name: str) -> str:
-    about = (
-        json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        if (folder / ABOUT).is_file()
-        else {}
-    )
-    return str(dict(about.get("weights", {})).get(name, ""))
 
 
 def _curves(
