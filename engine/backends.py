@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 from engine.api import ModelUnavailable
 from engine.checkpoint import Checkpoint, read_tensors
 from engine.cores import physical_cores, threads_for
+from engine.native.building import library
 
 if TYPE_CHECKING:  # numpy is loaded by who loads a model
     from engine.network import Network
 
 _log = logging.getLogger(__name__)
 
-AUTO, TORCH, OPENVINO = "auto", "torch", "openvino"
-BACKENDS = (TORCH, OPENVINO)
+AUTO, NATIVE, OPENVINO, TORCH = "auto", "native", "openvino", "torch"
+BACKENDS = (NATIVE, OPENVINO, TORCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,57 +25,91 @@ class Wish:
     """What a caller wants of the computation."""
 
     backend: str = AUTO
-    dtype: str = AUTO  # float32 and bfloat16 are torch's; OpenVINO stores int8
+    dtype: str = AUTO  # float32 and bfloat16 are torch's; the others store int8
     threads: int = 0  # 0: what suits the machine
 
 
 def installed(backend: str) -> bool:
-    """Whether the library is there. It is not imported."""
-    return find_spec(backend) is not None
+    """Whether it can be had here. Nothing is imported."""
+    return library() is not None if backend == NATIVE else find_spec(backend) is not None
 
 
 def chosen(wish: Wish) -> str:
     """The backend that a wish leads to; ModelUnavailable says what to install.
 
-    OpenVINO where it is installed: on every processor measured it answered sooner than torch and
-    took less memory (docs/decisions). A precision that only torch has decides for torch.
+    The order of BACKENDS is that of their speed wherever it was measured (docs/decisions). A
+    precision that only torch has decides for torch.
     """
     if wish.backend == AUTO:
-        return OPENVINO if wish.dtype == AUTO and installed(OPENVINO) else TORCH
+        able = BACKENDS if wish.dtype == AUTO else ()
+        return next((each for each in able if installed(each)), TORCH)
     if wish.backend not in BACKENDS:
         raise ModelUnavailable(
             f"no backend is called {wish.backend!r}: use {', '.join(BACKENDS)} or auto"
         )
     if not installed(wish.backend):
+        if wish.backend == NATIVE:
+            raise ModelUnavailable(
+                "the native kernels were not built for this processor: install a C compiler and "
+                "then Footnote again"
+            )
         raise ModelUnavailable(f"{wish.backend} is not installed: pip install {wish.backend}")
-    if wish.backend == OPENVINO and wish.dtype != AUTO:
-        raise ModelUnavailable(f"OpenVINO runs int8 weights, not {wish.dtype}: use torch for that")
+    if wish.backend != TORCH and wish.dtype != AUTO:
+        raise ModelUnavailable(
+            f"{wish.backend} runs int8 weights, not {wish.dtype}: use torch for that"
+        )
     return wish.backend
 
 
 def network_of(checkpoint: Checkpoint, wish: Wish) -> tuple[str, "Network[Any]"]:
     """Read the weights into the chosen backend; its name beside it.
 
-    Where nobody asked for a backend and OpenVINO fails, torch is taken. ModelUnavailable when the
+    Where nobody asked for a backend and one fails, the next is taken. ModelUnavailable when the
     weights do not fit the shape.
     """
-    backend = chosen(wish)
-    threads = wish.threads or threads_for(os.environ, physical_cores())
-    if backend == OPENVINO:
+    first = chosen(wish)
+    for backend in BACKENDS[BACKENDS.index(first) :]:
+        if backend != first and not installed(backend):
+            continue
         try:
-            from engine.arrays import read_arrays
-            from engine.openvino_model import OpenVinoModel
+            return backend, _MAKERS[backend](checkpoint, wish)
+        except (ImportError, OSError, RuntimeError) as error:
+            if wish.backend != AUTO:
+                raise ModelUnavailable(f"{backend} cannot run the model here: {error}") from error
+            if backend == BACKENDS[-1]:
+                raise
+            _log.warning("%s cannot run the model here (%s): the next one is tried", backend, error)
+    raise AssertionError("torch is always there")
 
-            return OPENVINO, OpenVinoModel(
-                checkpoint.shape, read_arrays(checkpoint), threads=threads
-            )
-        except (ImportError, RuntimeError) as error:
-            if wish.backend == OPENVINO:
-                raise ModelUnavailable(f"OpenVINO cannot run the model here: {error}") from error
-            _log.warning("OpenVINO cannot run the model here (%s): torch does", error)
+
+def _threads(wish: Wish, *, spare: int = 1) -> int:
+    return wish.threads or threads_for(os.environ, physical_cores(), spare=spare)
+
+
+def _native(checkpoint: Checkpoint, wish: Wish) -> "Network[Any]":
+    from engine.arrays import read_arrays
+    from engine.native_model import NativeModel
+
+    path = library()
+    assert path is not None
+    threads = _threads(wish, spare=0)
+    return NativeModel(checkpoint.shape, read_arrays(checkpoint), library=path, threads=threads)
+
+
+def _openvino(checkpoint: Checkpoint, wish: Wish) -> "Network[Any]":
+    from engine.arrays import read_arrays
+    from engine.openvino_model import OpenVinoModel
+
+    return OpenVinoModel(checkpoint.shape, read_arrays(checkpoint), threads=_threads(wish))
+
+
+def _torch(checkpoint: Checkpoint, wish: Wish) -> "Network[Any]":
     import torch
 
     from engine.model import Model
 
-    torch.set_num_threads(threads)
-    return TORCH, Model(checkpoint.shape, read_tensors(checkpoint), dtype=wish.dtype)
+    torch.set_num_threads(_threads(wish))
+    return Model(checkpoint.shape, read_tensors(checkpoint), dtype=wish.dtype)
+
+
+_MAKERS = {NATIVE: _native, OPENVINO: _openvino, TORCH: _torch}

@@ -1,7 +1,9 @@
 """Brackets and quotes of source text of any language, good enough to count them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from engine.surroundings import comment_mark
 
@@ -27,35 +29,41 @@ def scan(text: str, language: str, quote: str = "") -> Scan:
 
     Strings end with their line, except those of three quotes and of backquotes.
     """
-    mark = comment_mark(language)
+    outside = _outside(comment_mark(language))
     events: list[tuple[int, str]] = []
     inherited = bool(quote)
     index = 0
-    while index < len(text):
-        character = text[index]
+    while found := (_INSIDE[quote] if quote else outside).search(text, index):
+        what, index = found.group(), found.end()
         if quote:
-            if character == "\\":
-                index += 2
-                continue
-            if text.startswith(quote, index):
-                if inherited:
-                    events.append((index, quote))
-                index += len(quote)
+            if what == quote and inherited:
+                events.append((found.start(), quote))
+            if what[0] != "\\":  # its own end, or that of the line
                 quote, inherited = "", False
-                continue
-            if character == "\n" and quote in "\"'":
-                quote, inherited = "", False
-        elif character in _QUOTES:
-            quote = character * 3 if text.startswith(character * 3, index) else character
-            index += len(quote)
-            continue
-        elif mark and text.startswith(mark, index):
+        elif what in PAIRS or what in CLOSERS:
+            events.append((found.start(), what))
+        elif what[0] in _QUOTES:
+            quote = what
+        else:  # a comment: up to the end of its line
             index = _line_end(text, index)
-            continue
-        elif character in PAIRS or character in CLOSERS:
-            events.append((index, character))
-        index += 1
     return Scan(events, quote)
+
+
+@cache
+def _outside(mark: str) -> re.Pattern[str]:
+    """What means something outside strings: quotes, comments, brackets, in this order."""
+    quotes = "|".join(f"{each * 3}|{each}" for each in _QUOTES)
+    comment = f"|{re.escape(mark)}" if mark else ""
+    return re.compile(f"{quotes}{comment}|[{re.escape(''.join([*PAIRS, *CLOSERS]))}]")
+
+
+def _inside(quote: str) -> re.Pattern[str]:
+    """What means something in a string: escapes, its end, and the end of the line for some."""
+    line = "|\n" if quote in "\"'" else ""
+    return re.compile(rf"\\.?|{quote}{line}", re.DOTALL)
+
+
+_INSIDE = {quote: _inside(quote) for each in _QUOTES for quote in (each, each * 3)}
 
 
 def _line_end(text: str, index: int) -> int:

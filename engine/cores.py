@@ -8,17 +8,17 @@ _TOPOLOGY = Path("/sys/devices/system/cpu")
 _MOST = 4  # a small model gains nothing from more
 
 
-def threads_for(environment: Mapping[str, str], cores: int) -> int:
-    """FOOTNOTE_THREADS or OMP_NUM_THREADS where set, else one less than there are cores.
+def threads_for(environment: Mapping[str, str], cores: int, *, spare: int = 1) -> int:
+    """FOOTNOTE_THREADS or OMP_NUM_THREADS where set, else as many as there are cores, but `spare`.
 
     One core is left to the editor: where every core is busy elsewhere, threads that wait for each
-    other lose a time slice at every matrix product.
+    other lose a time slice at every matrix product. Our own kernels do not wait and spare none.
     """
     for name in ("FOOTNOTE_THREADS", "OMP_NUM_THREADS"):
         value = environment.get(name, "")
         if value.isdigit() and int(value) > 0:
             return int(value)
-    return max(1, min(_MOST, cores - 1))
+    return max(1, min(_MOST, cores - spare))
 
 
 def physical_cores() -> int:

@@ -23,7 +23,7 @@ def load(
     """A completer in this process.
 
     `model` is a checkpoint folder, None or "" for the embedded default, or "scripted:..." (see
-    engine.scripted). `backend` is torch, openvino or auto, `dtype` float32, bfloat16 or auto;
+    engine.scripted). `backend` is native, openvino, torch or auto, `dtype` float32, bfloat16 or auto;
     `threads` 0 leaves the number to the machine, `prompt_tokens` 0 to the model. Raises
     ModelUnavailable with the remedy.
     """

@@ -22,6 +22,7 @@ from engine.gates import closed_gate
 from engine.healing import Spellings, taken_back
 from engine.layouts import layout_of
 from engine.prefix_cache import BLOCK, Shelf
+from engine.retokenizing import Retokenizer
 from engine.shape import Shape
 from engine.surroundings import Surroundings, surroundings_of
 from engine.tokenizer import Tokenizer, load_tokenizer
@@ -72,6 +73,7 @@ class LocalCompleter:
         )
         ledger, memory = self._shelf.take([])
         self._decoder = Decoder(model, self._tokenizer, spellings, memory, ledger)
+        self._retokenizer = Retokenizer(self._tokenizer)
         self._turn = threading.Lock()
 
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
@@ -163,7 +165,7 @@ class LocalCompleter:
         )
 
     def _prompt(self, gap: Gap) -> list[int]:
-        window = window_of(gap, self._tokenizer, max(1, self._prompt_tokens - _OVERHEAD))
+        window = window_of(gap, self._retokenizer, max(1, self._prompt_tokens - _OVERHEAD))
         return self._tokenizer.opening + render(
             self._layout,
             order="spm" if self._layout.spm else "psm",

@@ -10,6 +10,8 @@ they do not, every token is kept, those that were written too.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
+from engine.prefixes import common_prefix
+
 Kept = TypeVar("Kept")
 
 BLOCK = 64  # tokens: little enough to recompute at each keystroke, and to cancel between two
@@ -29,13 +31,8 @@ class PrefixCache:
 
         At least the prompt's last token is left to compute, for its scores are wanted.
         """
-        kept, grain = 0, self._grain
-        limit = min(len(self._tokens), (len(prompt) - 1) // grain * grain)
-        while kept < limit and self._tokens[kept : kept + grain] == list(
-            prompt[kept : kept + grain]
-        ):
-            kept += grain
-        return kept
+        kept = min(common_prefix(self._tokens, list(prompt)), len(prompt) - 1)
+        return kept // self._grain * self._grain
 
     def rewind(self, prompt: Sequence[int]) -> int:
         """Keep what the prompt shares with the ledger and forget the rest; returns its length."""

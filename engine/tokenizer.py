@@ -1,5 +1,6 @@
 """Text to token ids and back; what looks like a special token in a text is only text."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ class Tokenizer:
         self.special_texts = tuple(added[each].content for each in sorted(self.special_ids))
         # What the model expects in front of every text, such as a begin token; none for ours.
         self.opening: list[int] = vocabulary.encode("", add_special_tokens=True).ids[:1]
+        self.is_local = _is_local(vocabulary)
 
     @property
     def size(self) -> int:
@@ -41,6 +43,11 @@ class Tokenizer:
         """Token ids, and for each the index of its first character in `text`."""
         encoding = self._vocabulary.encode(clean(text), add_special_tokens=False)
         return encoding.ids, [start for start, _ in encoding.offsets]
+
+    def encode_words(self, text: str) -> tuple[list[int], list[int], list[int | None]]:
+        """The same, and for each token the number of the word that it is part of."""
+        encoding = self._vocabulary.encode(clean(text), add_special_tokens=False)
+        return encoding.ids, [start for start, _ in encoding.offsets], encoding.word_ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of some tokens, without the special ones."""
@@ -78,6 +85,27 @@ class TextStream:
             self.text += piece
             self._pending.clear()
         return self.text
+
+
+def _is_local(vocabulary: Any) -> bool:
+    """Whether the end of a text is cut as if nothing stood before its line; when unsure, not."""
+    normal, words = _parts(vocabulary.normalizer), _parts(vocabulary.pre_tokenizer)
+    return (
+        words is not None
+        and any(each["type"] == "ByteLevel" for each in words)
+        and all(each["type"] in ("ByteLevel", "Split", "Digits") for each in words)
+        and not any(each.get("add_prefix_space") for each in words)
+        and (vocabulary.normalizer is None or [each["type"] for each in normal or ()] == ["NFC"])
+    )
+
+
+def _parts(step: Any) -> list[dict[str, Any]] | None:
+    """What a step of a vocabulary consists of, or None where it does not say."""
+    try:
+        whole = json.loads(step.__getstate__())
+        return list(whole.get("pretokenizers", whole.get("normalizers", [whole])))
+    except (AttributeError, TypeError, ValueError):
+        return None
 
 
 def clean(text: str) -> str:

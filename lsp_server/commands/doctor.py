@@ -67,6 +67,7 @@ def examine(model: str | None = None) -> Iterator[Check]:
     yield _python()
     yield _environment()
     yield _libraries()
+    yield _kernels()
     yield _data()
     info: list[Any] = [None, None]
     yield _guarded("model", lambda: _model(model, info))
@@ -116,6 +117,21 @@ def _libraries() -> Check:
     if missing:
         return Check("libraries", ERROR, listed, "install Footnote again: pip install footnote")
     return Check("libraries", OK, listed)
+
+
+def _kernels() -> Check:
+    from engine.native import building
+
+    kinds = [path.name.split("-")[1] for path in building.built()]
+    best = building.library()
+    if best is not None:
+        taken = best.name.split("-")[1]
+        return Check("kernels", OK, f"{taken} is taken of {', '.join(kinds)}")
+    if not building.kinds(platform.machine()):
+        return Check("kernels", NOTE, f"there are none for {platform.machine()}", "")
+    found = "none fits this processor" if kinds else "none were compiled: another backend computes"
+    remedy = "" if kinds else "install a C compiler (Debian: apt-get install gcc), then Footnote"
+    return Check("kernels", NOTE, found, remedy)
 
 
 def _data() -> Check:
