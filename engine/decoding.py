@@ -153,7 +153,7 @@ def _next(
     """
     if not first:
         token = greedy(scores)
-        return token, certainty(scores, token)
+        return token, decoder.model.certainty(scores, token)
     allowed = decoder.spellings.continuing(owed) if owed else []
     # Who asks at a gap wants something there: the end is no first token.
     token = greedy(

@@ -23,14 +23,19 @@ class Lookup:
         self._text += array("I", tokens)
 
     def guess(self, most: int) -> list[int]:
-        """Up to `most` tokens that may come next; none where the last token is new."""
+        """Up to `most` tokens that may come next; none where the last token is new.
+
+        No more than have stood together: the longer the run, the likelier what followed it.
+        """
         if most <= 0:
             return []
         for length in range(_LONGEST, 0, -1):
             place = self._last_place_of(self._text[-length * _WIDTH :])
             if place >= 0:
                 behind = place + length * _WIDTH
-                return list(array("I", bytes(self._text[behind : behind + most * _WIDTH])))
+                return list(
+                    array("I", bytes(self._text[behind : behind + min(most, length) * _WIDTH]))
+                )
         return []
 
     def _last_place_of(self, run: bytearray) -> int:

@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812 -- its usual name
 from engine.api import ModelUnavailable
 from engine.linears import Kernel, Linear, choose_kernel, make_linear
 from engine.network import Scores
+from engine.sampling import certainty
 from engine.shape import Shape
 
 # The libraries below make a kernel for every number of rows and keys that they meet, and keep it:
@@ -107,6 +108,9 @@ class Model:
         hidden = self.feed(tokens, position, cache)
         found: Scores = self.logits(hidden[len(tokens) - wanted :]).float().numpy()
         return found
+
+    def certainty(self, scores: Scores, token: int) -> tuple[float, float]:
+        return certainty(scores, token)
 
     @torch.inference_mode()
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:

@@ -67,6 +67,7 @@ class NativeModel:
             raise MemoryError("no memory for the model")
         self.parameters = self._load(dict(arrays))
         panel = int(self._library.footnote_panel())
+        self._certainty = (ctypes.c_double * 2)()
         self._scores = np.empty((_BATCH, -(-shape.vocabulary // panel) * panel), np.float32)
 
     def __del__(self) -> None:
@@ -155,6 +156,14 @@ class NativeModel:
             place += here
         return found[:wanted, : self.shape.vocabulary]
 
+    def certainty(self, scores: Scores, token: int) -> tuple[float, float]:
+        """As engine.sampling.certainty."""
+        held = np.ascontiguousarray(scores, np.float32)
+        self._library.footnote_certainty(
+            _place(held), held.size, token, ctypes.byref(self._certainty)
+        )
+        return self._certainty[0], self._certainty[1]
+
 
 def _turns(shape: Shape) -> tuple[Floats, Floats]:
     """Cosine and sine of each position, [positions * head_dim / 2]."""
@@ -177,6 +186,8 @@ def _open(path: Path) -> ctypes.CDLL:
     library.footnote_free.argtypes = [pointer]
     library.footnote_free.restype = None
     library.footnote_take.argtypes = [pointer, ctypes.c_int, whole, pointer, whole, whole]
+    library.footnote_certainty.argtypes = [pointer, whole, whole, pointer]
+    library.footnote_certainty.restype = None
     library.footnote_run.argtypes = [
         pointer, pointer, whole, whole, pointer, pointer, whole, whole, pointer,
     ]  # fmt: skip

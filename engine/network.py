@@ -51,3 +51,7 @@ class Network(Protocol[Memory]):
         Returns [wanted, vocabulary]; ValueError when the cache is too small.
         """
         ...
+
+    def certainty(self, scores: Scores, token: int) -> tuple[float, float]:
+        """Of scores, [vocabulary], the log-probability of a token and the entropy, in nats."""
+        ...

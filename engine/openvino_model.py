@@ -10,6 +10,7 @@ from engine.arrays import Floats
 from engine.network import Scores
 from engine.openvino_graph import build
 from engine.openvino_runtime import ov, paged_attention_transformation
+from engine.sampling import certainty
 from engine.shape import Shape
 
 _BLOCK = 32  # tokens of a block of keys and values: the plugin's own
@@ -119,3 +120,6 @@ class OpenVinoModel:
         self._request.infer()
         found: Scores = self._request.get_output_tensor(0).data
         return found.reshape(rows, -1)[rows - wanted :].astype(np.float32)
+
+    def certainty(self, scores: Scores, token: int) -> tuple[float, float]:
+        return certainty(scores, token)

@@ -84,6 +84,33 @@ EXPORT int footnote_fits(void) {
 EXPORT int64_t footnote_lanes(void) { return LANES; }
 EXPORT int64_t footnote_panel(void) { return PANEL; }
 
+/* Of scores, [count], the log-probability of one and the entropy of them all, in nats. */
+EXPORT void footnote_certainty(const float *scores, int64_t count, int64_t one, double *found) {
+    floats tops = all(-INFINITY);
+    int64_t at = 0;
+    for (; at + LANES <= count; at += LANES) tops = either(read(scores + at) > tops, read(scores + at), tops);
+    float top = largest_of(tops);
+    for (; at < count; at++) top = scores[at] > top ? scores[at] : top;
+    double total = 0, mean = 0;
+    for (int64_t start = 0; start < count; start += 4096) { /* floats add up well over so many */
+        int64_t end = start + 4096 < count ? start + 4096 : count, i = start;
+        floats sum = all(0), weighted = all(0);
+        for (; i + LANES <= end; i += LANES) {
+            floats below = read(scores + i) - top;
+            below = either(below > -87, below, all(-87)); /* whatever is less likely counts for nothing */
+            floats share = exponential(below);
+            sum += share, weighted += share * below;
+        }
+        total += sum_of(sum), mean += sum_of(weighted);
+        for (; i < end; i++) {
+            double share = exp(scores[i] - top);
+            total += share, mean += share * (scores[i] - top);
+        }
+    }
+    found[0] = scores[one] - top - log(total);
+    found[1] = fmax(0, log(total) - mean / total);
+}
+
 EXPORT void footnote_free(model *m) {
     if (!m) return;
     crew_free(m->crew);

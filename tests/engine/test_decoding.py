@@ -49,6 +49,10 @@ class Watched:
         scores[:, MUTE] = -np.inf
         return scores
 
+    def certainty(self, scores: Scores, token: int) -> tuple[float, float]:
+        found: tuple[float, float] = self._model.certainty(scores, token)
+        return found
+
 
 @pytest.fixture
 def decoder(tiny: LocalCompleter) -> Decoder:

@@ -42,7 +42,7 @@ class Plain:
     is_exact = False
 
     def __init__(self, model: Any) -> None:
-        self.scores = model.scores
+        self.scores, self.certainty = model.scores, model.certainty
 
 
 def ran(decoder: Decoder, prompt: list[int], count: int = 40) -> Any:
@@ -79,7 +79,7 @@ def test_guesses_save_steps_where_the_text_repeats_itself(exact: LocalCompleter)
                     found[row, 16 + (last - 15) % 9] = 9.0
                 return found
 
-            self.scores = scores
+            self.scores, self.certainty = scores, model.certainty
 
     parrot = replace(told, model=Parrot(told.model))  # type: ignore[arg-type]
     found = ran(parrot, [16 + each % 9 for each in range(60)])

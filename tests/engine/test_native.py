@@ -22,6 +22,7 @@ from engine.checkpoint import read_checkpoint, read_tensors
 from engine.model import Model
 from engine.native import building
 from engine.native_model import NativeModel
+from engine.sampling import certainty
 from tests.support.tiny import write_tiny
 
 if TYPE_CHECKING:
@@ -161,6 +162,19 @@ def test_what_does_not_fit_is_said(folder: Path, library: Path) -> None:
         model.scores([checkpoint.shape.vocabulary], 0, model.new_cache(100))
     with pytest.raises(ValueError, match="token that the model does not have"):
         model.scores([-1], 0, model.new_cache(100))
+
+
+@pytest.mark.parametrize("count", [1, 3, 16, 37, 290, 16384, 50001])
+def test_how_sure_it_is_is_as_numpy_has_it(folder: Path, library: Path, count: int) -> None:
+    checkpoint = read_checkpoint(folder)
+    model = NativeModel(checkpoint.shape, read_arrays(checkpoint), library=library)
+    scores = np.random.default_rng(count).normal(0, 6, count).astype(np.float32)
+    silent = scores.copy()
+    silent[1:] = -np.inf
+
+    for each in (scores, np.zeros_like(scores), scores * 100, silent):
+        token = int(each.argmax())
+        assert np.allclose(model.certainty(each, token), certainty(each, token), atol=1e-5)
 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
