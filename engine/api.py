@@ -48,6 +48,7 @@ class Completion:
     prompt_tokens: int = 0
     cached_tokens: int = 0  # of the prompt tokens, those whose keys and values were reused
     new_tokens: int = 0
+    model_runs: int = 0  # behind the prompt: fewer than new tokens where guesses were right
     confidence: float | None = None  # 0 to 1: the geometric mean of the tokens' probabilities
     entropy: float | None = None  # nats, the mean of the tokens' choices
 
@@ -64,7 +65,7 @@ class ModelInfo:
     corpus_hash: str = ""
     context: int = 0  # tokens
     recipe_hash: str = ""  # of the corpus: how it was curated
-    backend: str = ""  # the library that computes: torch or openvino
+    backend: str = ""  # what computes: native, openvino, torch, llama_cpp
     corpus_parts: str = ""  # of a fine-tuned model: hashes of all its corpora and their recipes
 
 

@@ -110,6 +110,7 @@ class LocalCompleter:
             prompt_tokens=len(request.prompt),
             cached_tokens=decoded.cached_tokens,
             new_tokens=len(decoded.tokens),
+            model_runs=decoded.steps,
             confidence=confidence,
             entropy=_mean(decoded.entropies),
         )

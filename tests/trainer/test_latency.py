@@ -12,14 +12,22 @@ from engine import CancelToken, Completion, CompletionOptions, Gap, ModelInfo
 from tests.support.tiny import write_tiny
 from trainer.commands import bench
 from trainer.evaluation import llama_peer
+from trainer.evaluation.keystrokes import (
+    ACCEPTED,
+    EDITED,
+    JUMPED,
+    OPENED,
+    RETURNED,
+    TYPED,
+    folder_documents,
+    sessions,
+)
 from trainer.evaluation.latency import (
     Sample,
     cancel_latencies,
-    folder_documents,
     in_turn,
     percentile,
     row_of,
-    sessions,
     timed,
 )
 
@@ -67,19 +75,29 @@ def test_source_files_of_a_folder_are_found(folder: Path) -> None:
     assert {each.language for each in found} == {"python"}
 
 
-def test_a_session_types_one_line_character_by_character(folder: Path) -> None:
-    session = sessions(folder_documents(folder), count=1, keystrokes=5)[0]
-    first, last = session.gaps[0], session.gaps[-1]
+def test_a_session_opens_types_accepts_jumps_edits_and_returns(folder: Path) -> None:
+    one, two = sessions(folder_documents(folder), count=2, keystrokes=5)
 
-    assert len(session.gaps) == 6
-    assert last.prefix.startswith(first.prefix)
-    assert len(last.prefix) == len(first.prefix) + 5
-    assert {gap.suffix for gap in session.gaps} == {first.suffix}
-    line = last.prefix.rsplit("\n", 1)[1]
-    assert FILE.startswith(last.prefix)
-    assert line.strip()
+    assert [each.kind for each in one.steps] == [OPENED, *[TYPED] * 5, ACCEPTED, JUMPED, EDITED]
+    assert [each.kind for each in two.steps][-2:] == [EDITED, RETURNED]
+    assert two.steps[-1].gap == one.steps[-1].gap
+    by_kind = {each.kind: each.gap for each in reversed(one.steps)}
+    opened, accepted = by_kind[OPENED], by_kind[ACCEPTED]
+    typed = [each.gap for each in one.steps if each.kind == TYPED]
+
+    assert [len(each.prefix) - len(opened.prefix) for each in typed] == [1, 2, 3, 4, 5]
+    assert {each.suffix for each in typed} == {opened.suffix}
+    assert opened.suffix.startswith("\n")
+    line = typed[-1].prefix.rsplit("\n", 1)[1]
+    assert FILE.startswith(typed[-1].prefix)
     assert not line.strip().startswith("#")
-    assert first.suffix.startswith("\n")
+    assert accepted.prefix.startswith(typed[-1].prefix)
+    assert "\n" in accepted.prefix[len(typed[-1].prefix) :]
+    assert abs(len(by_kind[JUMPED].prefix) - len(opened.prefix)) > 1000
+    edited = by_kind[EDITED]
+    assert edited.suffix == opened.suffix
+    assert len(edited.prefix) > len(opened.prefix)
+    assert edited.prefix.endswith(opened.prefix[-50:])
 
 
 def test_the_same_files_give_the_same_sessions(folder: Path) -> None:
@@ -101,13 +119,20 @@ def test_of_nothing_there_is_no_percentile() -> None:
     assert math.isnan(percentile([], 0.5))
 
 
-def test_a_row_keeps_cold_and_warm_apart() -> None:
-    cold = [Sample(100.0, 50, 0, 4)]
-    warm = [Sample(10.0, 52, 40, 2), Sample(20.0, 54, 44, 3)]
-    row = row_of("e", cold, warm)
+def test_a_row_keeps_what_was_done_apart() -> None:
+    row = row_of(
+        "e",
+        {
+            OPENED: [Sample(100.0, 50, 0, 4)],
+            TYPED: [Sample(10.0, 52, 40, 2, 1), Sample(20.0, 54, 44, 3, 2)],
+            JUMPED: [Sample(50.0, 52, 0, 3)],
+        },
+    )
 
-    assert (row.warm_p50, row.warm_p95, row.cold_p50) == (10.0, 20.0, 100.0)
+    assert (row.typed_p50, row.typed_p95, row.opened_p50, row.jumped_p50) == (10, 20, 100, 50)
     assert (row.prompt_tokens, row.computed_tokens, row.new_tokens) == (52, 11, 3)
+    assert row.model_runs == 1.5
+    assert math.isnan(row.accepted_p50)
 
 
 def test_a_sample_tells_what_the_completion_was_made_of() -> None:
@@ -156,6 +181,10 @@ def test_the_command_reports_what_ran(
     assert by_name["generate float32"]["computed_tokens"] > 100
     assert by_name["generate float32, cache kept by hand"]["computed_tokens"] < 10
     assert by_name["footnote float32"]["computed_tokens"] <= 64
+    assert result["floors"]["step_ms"] > 0
+    assert result["floors"]["prefill_ms"] > 0
+    assert result["rates"]["tokens_a_run"] > 0
+    assert result["worker_ready_s"] > 0
     if llama_peer.is_installed():
         theirs = by_name["llama.cpp Q8_0, its prompt cache on"]
         assert theirs["computed_tokens"] < 10

@@ -1,4 +1,4 @@
-"""`footnote bench completion`: a typing session on files the model has not seen, beside generate()."""
+"""`footnote bench completion`: typing in files the model has not seen, beside generate() and llama.cpp."""
 
 import argparse
 import json
@@ -6,29 +6,32 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.api import Completer, Gap, ModelUnavailable
-from engine.cores import physical_cores
+from engine.backends import NATIVE
+from engine.checkpoint import read_checkpoint
+from engine.cores import physical_cores, threads_for
 from indexer.document import Document
 from indexer.home import held_out_folder
 from indexer.shards import CorpusUnavailable, read_documents
 from trainer.evaluation import llama_peer
+from trainer.evaluation.floors import floors
+from trainer.evaluation.keystrokes import OPENED, TYPED, Session, folder_documents, sessions
 from trainer.evaluation.latency import (
     OPTIONS,
     Row,
     Sample,
-    Session,
     cancel_latencies,
-    folder_documents,
     in_turn,
     machine,
+    mean,
     percentile,
     row_of,
-    sessions,
     timed,
 )
 from trainer.evaluation.llama_peer import LlamaServer
@@ -62,17 +65,15 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="footnote bench completion",
-        description="Type lines of real files character by character and time every completion.",
+        description="Type in real files, accept, jump and edit, and time every completion.",
     )
     parser.add_argument(
         "folder", nargs="?", type=Path, help="source files (default: the held-out packages)"
     )
     parser.add_argument("--model", type=Path, help="checkpoint folder (default: the embedded one)")
-    parser.add_argument("--sessions", type=int, default=12, help="lines to type (default 12)")
-    parser.add_argument(
-        "--keystrokes", type=int, default=10, help="after the first of a line (default 10)"
-    )
-    parser.add_argument("--alone", action="store_true", help="leave Hugging Face generate out")
+    parser.add_argument("--sessions", type=int, default=12, help="files to work in (default 12)")
+    parser.add_argument("--keystrokes", type=int, default=10, help="in each file (default 10)")
+    parser.add_argument("--alone", action="store_true", help="leave the others out")
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="JSON to a file, or instead of text"
     )
@@ -84,12 +85,11 @@ class _Engine:
     """What is measured, with its samples; `tokens` of every prompt where they are known."""
 
     name: str
-    cold: list[Sample] = field(default_factory=list)
-    warm: list[Sample] = field(default_factory=list)
+    samples: dict[str, list[Sample]] = field(default_factory=dict)  # by the kind of step
     tokens: list[list[int]] = field(default_factory=list)
 
-    def add(self, place: int, sample: Sample) -> None:
-        (self.warm if place else self.cold).append(sample)
+    def add(self, kind: str, sample: Sample) -> None:
+        self.samples.setdefault(kind, []).append(sample)
 
 
 def _documents(options: argparse.Namespace) -> Iterable[Document]:
@@ -110,11 +110,13 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     typed = sessions(_documents(options), count=options.sessions, keystrokes=options.keystrokes)
     if not typed:
         raise ValueError("no file is long enough to type in: name a folder with larger ones")
+    started = time.perf_counter()
     worker = engine.load_in_worker(folder)
     llama: LlamaServer | None = None
     scratch = tempfile.mkdtemp(prefix="footnote-")
     try:
         info = worker.describe()
+        loaded = time.perf_counter() - started
         local = {dtype: engine.load(folder, dtype=dtype) for dtype in _PRECISIONS}
         ours = {d: each for d, each in local.items() if isinstance(each, LocalCompleter)}
         served = _Engine(f"footnote, served from its worker ({info.dtype})")
@@ -129,44 +131,67 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             engines.append(_Engine(LLAMA))
             runs.append(_theirs_by(engines[-1], llama, ours["float32"]))
         if not options.alone:
-            peers, threads = _peers(folder, ours["float32"], typed[0].gaps[0])
+            peers, threads = _peers(folder, ours["float32"], typed[0].steps[0].gap)
             for name, generator in peers.items():
                 engines.append(_Engine(name))
                 runs.append(_theirs(engines[-1], generator, ours["float32"]))
         for each in runs:  # once for nothing: first use costs more and is nobody's keystroke
-            each(Session("", typed[-1].gaps[:2]))
+            each(Session("", typed[-1].steps[:2]))
         for measured in engines:
-            measured.cold, measured.warm, measured.tokens = [], [], []
+            measured.samples, measured.tokens = {}, []
         for turn, session in enumerate(progress(typed, "typing")):
             in_turn(runs, session, turn)
-        cancels = cancel_latencies(worker, [session.gaps[0] for session in typed] * 2)
+        cancels = cancel_latencies(worker, [session.steps[0].gap for session in typed] * 2)
         memory = _memory_mb(worker.process_id)
     finally:
         worker.close()
         if llama is not None:
             llama.close()
         shutil.rmtree(scratch, ignore_errors=True)
-    rows = [row_of(each.name, each.cold, each.warm) for each in engines]
+    rows = [row_of(each.name, each.samples) for each in engines]
+    cores = physical_cores()
+    shape = read_checkpoint(folder).shape
     return {
         "machine": f"{machine()}, torch {torch.__version__}, load {os.getloadavg()[0]:.1f}",
         "model": {"name": info.name, "parameters": info.parameters, "dtype": info.dtype},
-        "threads": {"footnote": torch.get_num_threads(), "generate": threads},
+        "threads": {
+            "served": threads_for(os.environ, cores, spare=0 if info.backend == NATIVE else 1),
+            "footnote": torch.get_num_threads(),
+            "llama.cpp": cores,
+            "generate": threads,
+        },
         "sessions": len(typed),
-        "keystrokes": sum(len(session.gaps) - 1 for session in typed),
+        "keystrokes": sum(step.kind == TYPED for session in typed for step in session.steps),
         "rows": [asdict(row) for row in rows],
         "ratios": _ratios(rows),
         "same_text": _agreement(engines),
         "cancel_ms": {"p50": percentile(cancels, 0.5), "p95": percentile(cancels, 0.95)},
         "worker_memory_mb": memory,
+        "worker_ready_s": loaded,
+        "rates": _rates(served.samples),
+        "floors": asdict(floors(shape, info.parameters, rows[0].prompt_tokens, cores)),
+    }
+
+
+def _rates(samples: Mapping[str, Sequence[Sample]]) -> dict[str, float]:
+    """What was served: a prompt's time for each token, a run's behind it, and tokens of a run."""
+    cold, everything = samples.get(OPENED, ()), [each for some in samples.values() for each in some]
+    runs = sum(each.model_runs for each in everything)
+    return {
+        "prefill_ms": mean(each.prefill_ms for each in cold),
+        "prefill_tokens_s": 1000
+        / mean(each.prefill_ms / (each.prompt_tokens - each.cached_tokens) for each in cold),
+        "step_ms": sum(each.decode_ms for each in everything) / max(1, runs),
+        "tokens_a_run": sum(each.new_tokens for each in everything) / max(1, runs),
     }
 
 
 def _ours(measured: _Engine, completer: Completer, tokens_of: "LocalCompleter | None") -> Any:
     def run(session: Session) -> None:
-        for place, gap in enumerate(session.gaps):
-            measured.add(place, timed(completer, gap))
+        for step in session.steps:
+            measured.add(step.kind, timed(completer, step.gap))
             if tokens_of is not None:
-                measured.tokens.append(tokens_of.raw(tokens_of.request(gap, OPTIONS)).tokens)
+                measured.tokens.append(tokens_of.raw(tokens_of.request(step.gap, OPTIONS)).tokens)
 
     return run
 
@@ -186,9 +211,9 @@ def _llama(folder: Path, scratch: Path) -> LlamaServer:
 
 def _theirs_by(measured: _Engine, server: LlamaServer, ours: "LocalCompleter") -> Any:
     def run(session: Session) -> None:
-        for place, gap in enumerate(session.gaps):
-            sample, tokens = server.run(ours.request(gap, OPTIONS), ours.tokenizer)
-            measured.add(place, sample)
+        for step in session.steps:
+            sample, tokens = server.run(ours.request(step.gap, OPTIONS), ours.tokenizer)
+            measured.add(step.kind, sample)
             measured.tokens.append(tokens)
 
     return run
@@ -196,9 +221,9 @@ def _theirs_by(measured: _Engine, server: LlamaServer, ours: "LocalCompleter") -
 
 def _theirs(measured: _Engine, generator: "Generator", ours: "LocalCompleter") -> Any:
     def run(session: Session) -> None:
-        for place, gap in enumerate(session.gaps):
-            sample, tokens = generator.run(ours.request(gap, OPTIONS))
-            measured.add(place, sample)
+        for step in session.steps:
+            sample, tokens = generator.run(ours.request(step.gap, OPTIONS))
+            measured.add(step.kind, sample)
             measured.tokens.append(tokens)
 
     return run
@@ -231,12 +256,12 @@ def _ratios(rows: list[Row]) -> dict[str, float]:
     by_name = {row.engine: row for row in rows}
     found = {}
     if LLAMA in by_name:
-        found[LLAMA] = by_name[LLAMA].warm_p50 / rows[0].warm_p50
+        found[LLAMA] = by_name[LLAMA].typed_p50 / rows[0].typed_p50
     for dtype in _PRECISIONS:
-        own = by_name[f"footnote {dtype}"].warm_p50
+        own = by_name[f"footnote {dtype}"].typed_p50
         for name, row in by_name.items():
             if name.startswith(f"generate {dtype}"):
-                found[name] = row.warm_p50 / own
+                found[name] = row.typed_p50 / own
     return found
 
 
@@ -253,11 +278,11 @@ def _agreement(engines: list[_Engine]) -> dict[str, float]:
 
 
 def _memory_mb(process: int | None) -> float | None:
-    """Resident memory of a process, where the system tells."""
+    """The most that a process has held in memory, where the system tells."""
     status = Path(f"/proc/{process}/status")
     if process is None or not status.is_file():
         return None
-    lines = [line for line in status.read_text().splitlines() if line.startswith("VmRSS")]
+    lines = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
     return round(int(lines[0].split()[1]) / 1000, 1) if lines else None
 
 
@@ -266,27 +291,36 @@ def _print(result: dict[str, Any]) -> None:
     print(result["machine"])
     print(
         f"Model {model['name']}, {model['parameters'] / 1e6:.1f} M parameters. "
-        f"{result['sessions']} lines typed, {result['keystrokes']} keystrokes after the first; "
+        f"{result['sessions']} files, {result['keystrokes']} keystrokes; "
         f"one line of at most {_LIMIT} tokens each, greedy."
     )
+    given = ", ".join(f"{name} {count}" for name, count in threads.items() if count)
+    print(f"Threads: {given} (generate: the faster number here).")
     print(
-        f"Threads: footnote {threads['footnote']}"
-        + (f", generate {threads['generate']} (the faster here)." if threads["generate"] else ".")
-    )
-    print(
-        "Milliseconds from asking to having the text. Warm: after a keystroke in the same line; "
-        "cold: the first in a new place.\n"
+        "Milliseconds from asking to having the text, without pauses between: after a keystroke, an "
+        "accepted line,\nan edit some lines above, a jump, the return to another file, and in a file "
+        "never seen.\n"
     )
     print(table([{key: _short(value) for key, value in row.items()} for row in result["rows"]]))
     print()
     for name, ratio in result["ratios"].items():
-        print(f"{name} takes {ratio:.1f} times as long as footnote at that precision (warm, p50).")
+        print(
+            f"{name} takes {ratio:.1f} times as long as footnote at that precision (after a keystroke, p50)."
+        )
     for dtype, share in result["same_text"].items():
         print(f"Same tokens as generate in {dtype}: {share:.1%} of the prompts.")
     cancel = result["cancel_ms"]
     print(f"From cancelling to free: p50 {cancel['p50']:.1f} ms, p95 {cancel['p95']:.1f} ms.")
     if result["worker_memory_mb"]:
-        print(f"Memory of the worker: {result['worker_memory_mb']:.0f} MB.")
+        print(f"Memory of the worker: {result['worker_memory_mb']:.0f} MB at most.")
+    rates, floor = result["rates"], result["floors"]
+    print(f"The worker was ready after {result['worker_ready_s']:.2f} s.")
+    print(
+        f"Served: a prompt in {rates['prefill_ms']:.0f} ms ({rates['prefill_tokens_s']:,.0f} tokens/s; "
+        f"its products alone {floor['prefill_ms']:.0f} ms at {floor['int8_gops']:,.0f} Gop/s of int8); "
+        f"a run behind it {rates['step_ms']:.2f} ms (reading alone {floor['step_ms']:.2f} ms at "
+        f"{floor['read_gb_s']:.0f} GB/s), {rates['tokens_a_run']:.1f} tokens a run."
+    )
 
 
 def _short(value: Any) -> Any:

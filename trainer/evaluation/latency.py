@@ -1,99 +1,18 @@
-"""How long a completion takes after a keystroke, by percentile: ours, and others on the same prompts."""
+"""How long completions take, by percentile and by what the typist did before."""
 
 import math
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 from engine.api import CancelToken, Completer, CompletionOptions, Gap
-from indexer.document import Document
-from indexer.languages import NEAR_CODE, language_of
+from trainer.evaluation.keystrokes import KINDS, OPENED, TYPED, Session
 
 OPTIONS = CompletionOptions(multiline=False)
-_BEFORE, _AFTER = 3500, 1200  # characters around the line: enough to fill the window
-_SHORTEST = 16  # characters of a line that is worth typing
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One line typed character by character: a gap per keystroke, the first in a new place."""
-
-    name: str
-    gaps: tuple[Gap, ...]
-
-
-def sessions(documents: Iterable[Document], *, count: int, keystrokes: int) -> list[Session]:
-    """Up to `count` sessions, one per document, drawn the same way every time.
-
-    A document must have a screenful of text before and after the line, so that prompts are full.
-    """
-    found: list[Session] = []
-    for document in sorted(documents, key=lambda each: each.sha256):
-        if len(found) == count:
-            break
-        if document.language in NEAR_CODE or len(document.text) < _BEFORE + _AFTER:
-            continue
-        session = _session(document, keystrokes)
-        if session is not None:
-            found.append(session)
-    return found
-
-
-def _session(document: Document, keystrokes: int) -> Session | None:
-    text = document.text
-    starts = [0, *(i + 1 for i, character in enumerate(text) if character == "\n")]
-    lines = [
-        (start, text[start:end].rstrip("\n"))
-        for start, end in pairwise([*starts, len(text)])
-        if start >= _BEFORE and end + _AFTER <= len(text)
-    ]
-    worth = [(start, line) for start, line in lines if _worth_typing(line)]
-    if not worth:
-        return None
-    start, line = Random(document.sha256).choice(worth)
-    indent = len(line) - len(line.lstrip())
-    after = text[start + len(line) :]
-    gaps = tuple(
-        Gap(text[: start + end], after, document.path, document.language)
-        for end in range(indent + 1, min(len(line), indent + 2 + keystrokes))
-    )
-    number = text.count("\n", 0, start) + 1
-    return Session(f"{document.package}/{document.path}:{number}", gaps)
-
-
-def _worth_typing(line: str) -> bool:
-    bare = line.strip()
-    return len(bare) >= _SHORTEST and not bare.startswith(("#", "//", "*", "/*", '"""'))
-
-
-def folder_documents(folder: Path) -> Iterator[Document]:
-    """The source files under any folder; those that are no UTF-8 are passed over."""
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        language = language_of(name)
-        if language is None or not path.is_file():
-            continue
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (UnicodeDecodeError, OSError):
-            continue
-        yield Document(
-            text=text,
-            path=name,
-            package=folder.name,
-            version="",
-            kind="folder",
-            license="",
-            license_source="",
-            url="",
-            language=language,
-            sha256=name,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +23,9 @@ class Sample:
     prompt_tokens: int
     cached_tokens: int
     new_tokens: int
+    model_runs: int = 0  # behind the prompt; 0 where they are not known
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
 
 
 def timed(completer: Completer, gap: Gap) -> Sample:
@@ -111,7 +33,15 @@ def timed(completer: Completer, gap: Gap) -> Sample:
     started = time.perf_counter()
     completion = completer.complete(gap, OPTIONS, CancelToken())
     took = (time.perf_counter() - started) * 1000
-    return Sample(took, completion.prompt_tokens, completion.cached_tokens, completion.new_tokens)
+    return Sample(
+        took,
+        completion.prompt_tokens,
+        completion.cached_tokens,
+        completion.new_tokens,
+        completion.model_runs,
+        completion.timings_ms.get("prefill", 0.0),
+        completion.timings_ms.get("decode", 0.0),
+    )
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -122,38 +52,52 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One engine's line in the report, in milliseconds; `warm` is after a keystroke in a place."""
+    """One engine's line in the report, in milliseconds."""
 
     engine: str
-    warm_p50: float
-    warm_p95: float
-    cold_p50: float
-    cold_p95: float
+    typed_p50: float
+    typed_p95: float
+    accepted_p50: float
+    edited_p50: float
+    jumped_p50: float
+    returned_p50: float
+    opened_p50: float
+    opened_p95: float
     prompt_tokens: float  # mean
-    computed_tokens: float  # of a warm prompt: those that were not cached; mean
+    computed_tokens: float  # of a prompt after a keystroke: those that were not cached; mean
     new_tokens: float  # mean
+    model_runs: float  # after a keystroke; mean; NaN where they are not known
 
 
-def row_of(engine: str, cold: Sequence[Sample], warm: Sequence[Sample]) -> Row:
-    """Summarise an engine's samples; `cold` are the first of each session."""
+def row_of(engine: str, samples: Mapping[str, Sequence[Sample]]) -> Row:
+    """Summarise an engine's samples by what was done before."""
+    everything = [each for kind in KINDS for each in samples.get(kind, ())]
+    typed = samples.get(TYPED, ())
 
-    def mean(values: Iterable[float]) -> float:
-        known = list(values)
-        return sum(known) / len(known) if known else math.nan
-
-    def at(samples: Sequence[Sample], share: float) -> float:
-        return percentile([each.milliseconds for each in samples], share)
+    def at(kind: str, share: float) -> float:
+        return percentile([each.milliseconds for each in samples.get(kind, ())], share)
 
     return Row(
         engine=engine,
-        warm_p50=at(warm, 0.5),
-        warm_p95=at(warm, 0.95),
-        cold_p50=at(cold, 0.5),
-        cold_p95=at(cold, 0.95),
-        prompt_tokens=mean(each.prompt_tokens for each in [*cold, *warm]),
-        computed_tokens=mean(each.prompt_tokens - each.cached_tokens for each in warm),
-        new_tokens=mean(each.new_tokens for each in [*cold, *warm]),
+        typed_p50=at(TYPED, 0.5),
+        typed_p95=at(TYPED, 0.95),
+        accepted_p50=at("accepted", 0.5),
+        edited_p50=at("edited", 0.5),
+        jumped_p50=at("jumped", 0.5),
+        returned_p50=at("returned", 0.5),
+        opened_p50=at(OPENED, 0.5),
+        opened_p95=at(OPENED, 0.95),
+        prompt_tokens=mean(each.prompt_tokens for each in everything),
+        computed_tokens=mean(each.prompt_tokens - each.cached_tokens for each in typed),
+        new_tokens=mean(each.new_tokens for each in everything),
+        model_runs=mean(each.model_runs for each in typed if each.model_runs),
     )
+
+
+def mean(values: Iterable[float]) -> float:
+    """NaN for none."""
+    known = list(values)
+    return sum(known) / len(known) if known else math.nan
 
 
 def cancel_latencies(completer: Completer, gaps: Sequence[Gap], *, seed: int = 0) -> list[float]:
