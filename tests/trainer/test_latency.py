@@ -30,6 +30,7 @@ from trainer.evaluation.latency import (
     row_of,
     timed,
 )
+from trainer.evaluation.replay import replay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,6 +190,45 @@ def test_the_command_reports_what_ran(
         theirs = by_name["llama.cpp Q8_0, its prompt cache on"]
         assert theirs["computed_tokens"] < 10
         assert result["ratios"]["llama.cpp Q8_0, its prompt cache on"] > 0
+
+
+def test_a_replay_tells_memory_by_the_minute(folder: Path) -> None:
+    completer = Counting()
+    now = [0.0]
+
+    def pause(seconds: float) -> None:
+        now[0] += seconds
+
+    held = iter([100.0, 101.0, 101.0, 102.0])
+    seen = list(
+        replay(
+            completer,
+            sessions(folder_documents(folder), count=2, keystrokes=5),
+            2.5,
+            lambda: next(held),
+            pause=pause,
+            clock=lambda: now[0],
+        )
+    )
+
+    assert [int(each.minutes) for each in seen] == [1, 2, 2]
+    assert seen[-1].memory_mb == [100.0, 101.0, 101.0]
+    assert seen[-1].requests == len(completer.gaps)
+    assert seen[-1].requests > 200  # a typist is not faster, nor much slower
+    assert seen[-1].last_p50_ms >= 0
+
+
+def test_the_command_replays(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_tiny(tmp_path / "tiny")
+    arguments = ["replay", str(folder), "--model", str(model), "--sessions", "1"]
+    code = bench.main([*arguments, "--keystrokes", "2", "--minutes", "0.02"])
+
+    assert code == 0
+    assert "requests in 0 minutes" in capsys.readouterr().out
+    assert bench.main([*arguments, "--minutes", "0"]) == 2
+    assert "more than 0" in capsys.readouterr().err
 
 
 def test_the_command_says_what_is_missing(

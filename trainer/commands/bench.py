@@ -8,7 +8,11 @@ from collections.abc import Callable
 _WHAT = {
     "completion": (
         "trainer.commands.bench_completion",
-        "a completion after a keystroke, beside Hugging Face generate",
+        "a completion after a keystroke, beside llama.cpp and Hugging Face generate",
+    ),
+    "replay": (
+        "trainer.commands.bench_replay",
+        "half an hour of typing: does memory stay flat?",
     ),
     "training": (
         "trainer.commands.bench_training",

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from engine.api import Completer, Gap, ModelUnavailable
 from engine.backends import NATIVE
 from engine.checkpoint import read_checkpoint
 from engine.cores import physical_cores, threads_for
-from indexer.document import Document
 from indexer.home import held_out_folder
 from indexer.shards import CorpusUnavailable, read_documents
 from trainer.evaluation import llama_peer
@@ -92,12 +91,15 @@ class _Engine:
         self.samples.setdefault(kind, []).append(sample)
 
 
-def _documents(options: argparse.Namespace) -> Iterable[Document]:
-    if options.folder:
-        if not options.folder.is_dir():
-            raise FileNotFoundError(f"{options.folder} is no folder: name one with source files")
-        return folder_documents(options.folder)
-    return read_documents(held_out_folder())
+def typing_sessions(folder: Path | None, count: int, keystrokes: int) -> list[Session]:
+    """Sessions in the files of a folder, or in the held-out packages; ValueError where none fits."""
+    if folder is not None and not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder: name one with source files")
+    documents = folder_documents(folder) if folder else read_documents(held_out_folder())
+    found = sessions(documents, count=count, keystrokes=keystrokes)
+    if not found:
+        raise ValueError("no file is long enough to type in: name a folder with larger ones")
+    return found
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -107,9 +109,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     from engine.local import LocalCompleter
 
     folder = model_folder(options.model)
-    typed = sessions(_documents(options), count=options.sessions, keystrokes=options.keystrokes)
-    if not typed:
-        raise ValueError("no file is long enough to type in: name a folder with larger ones")
+    typed = typing_sessions(options.folder, options.sessions, options.keystrokes)
     started = time.perf_counter()
     worker = engine.load_in_worker(folder)
     llama: LlamaServer | None = None
