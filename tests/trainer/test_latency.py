@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine import CancelToken, Completion, CompletionOptions, Gap, ModelInfo
+from engine.backends import BACKENDS
 from tests.support.tiny import write_tiny
 from trainer.commands import bench
 from trainer.evaluation import llama_peer
@@ -229,6 +230,21 @@ def test_the_command_replays(
     assert "requests in 0 minutes" in capsys.readouterr().out
     assert bench.main([*arguments, "--minutes", "0"]) == 2
     assert "more than 0" in capsys.readouterr().err
+
+
+def test_every_backend_is_timed_or_says_why_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_tiny(tmp_path / "tiny")
+    code = bench.main(["backends", "--model", str(model), "--threads", "1", "--json"])
+    result = json.loads(capsys.readouterr().out)
+
+    assert code == 0
+    assert [each["backend"] for each in result["backends"]] == list(BACKENDS)
+    assert all(bool(each["problem"]) != (each["step_ms"] > 0) for each in result["backends"])
+    assert result["backends"][-1]["step_ms"] > 0
+    assert bench.main(["backends", "--model", str(model)]) == 0
+    assert f"{result['chosen']} is what serves" in capsys.readouterr().out
 
 
 def test_the_command_says_what_is_missing(

@@ -10,6 +10,10 @@ _WHAT = {
         "trainer.commands.bench_completion",
         "a completion after a keystroke, beside llama.cpp and Hugging Face generate",
     ),
+    "backends": (
+        "trainer.commands.bench_backends",
+        "a step and a prompt in every backend that is installed here",
+    ),
     "replay": (
         "trainer.commands.bench_replay",
         "half an hour of typing: does memory stay flat?",
