@@ -39,7 +39,14 @@ def load(
     checkpoint = read_checkpoint(folder_of(model))
     from engine.local import LocalCompleter
 
-    return LocalCompleter(checkpoint, wish, prompt_tokens=prompt_tokens)
+    try:
+        return LocalCompleter(checkpoint, wish, prompt_tokens=prompt_tokens)
+    except MemoryError as error:
+        size = sum(path.stat().st_size for path in checkpoint.weights) / 1e6
+        raise ModelUnavailable(
+            f"there is no memory for {checkpoint.name} ({size:,.0f} MB of weights): close other "
+            "programs, or choose a smaller model"
+        ) from error
 
 
 def load_in_worker(

@@ -226,6 +226,27 @@ def test_the_same_gap_gives_the_same_text_cached_or_not(tiny_folder: Path) -> No
     assert completer.describe().dtype == "int8"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no /proc")
+def test_too_little_memory_is_said(tmp_path: Path) -> None:
+    """In a process that may have little more than it has."""
+    folder = write_tiny(tmp_path / "tiny", max_position_embeddings=2_000_000)
+    program = (
+        "import resource, engine\n"
+        "from engine.native_model import NativeModel\n"
+        "held = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (held + 30_000_000, held + 30_000_000))\n"
+        "try:\n"
+        f"    engine.load({str(folder)!r}, backend='native')\n"
+        "except engine.ModelUnavailable as unavailable:\n"
+        "    print(unavailable)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ
+    ).stdout
+
+    assert "there is no memory for" in said
+
+
 def test_it_is_taken_where_it_is_built() -> None:
     assert chosen(Wish()) == "native"
     assert chosen(Wish(backend="native")) == "native"
