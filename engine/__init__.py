@@ -1,6 +1,7 @@
 """Fills gaps in source text with a local model. Knows no editor, no corpus, no network."""
 
 from engine.api import (
+    Alternative,
     CancelToken,
     Completer,
     Completion,
@@ -12,6 +13,7 @@ from engine.api import (
 from engine.loading import load, load_in_worker
 
 __all__ = [
+    "Alternative",
     "CancelToken",
     "Completer",
     "Completion",

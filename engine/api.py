@@ -29,6 +29,16 @@ class CompletionOptions:
     # Automatic suggestions less sure than this (see Completion.confidence) are not shown; None:
     # what was measured to be best for the model, if its folder says so.
     min_confidence: float | None = None
+    n_candidates: int = 1  # distinct answers wanted, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another text for the same gap."""
+
+    text: str
+    replace_after: int = 0  # as in Completion
+    confidence: float | None = None  # as in Completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ class Completion:
     model_runs: int = 0  # behind the prompt: fewer than new tokens where guesses were right
     confidence: float | None = None  # 0 to 1: the geometric mean of the tokens' probabilities
     entropy: float | None = None  # nats, the mean of the tokens' choices
+    alternatives: tuple[Alternative, ...] = ()  # the surest first; only where several were wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from engine.drafts import Lookup
 from engine.healing import Spellings
 from engine.network import Network, Scores
 from engine.prefix_cache import PrefixCache, blocks
-from engine.sampling import certainty, greedy
+from engine.sampling import certainty, greedy, runners_up
 from engine.tokenizer import TextStream, Tokenizer
 
 _GUESSES = 3  # that run along with a token; more cost more than they bring
+
+Choice = tuple[int, float]  # a token and its log-probability, nats
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Request:
     deadline: float | None = None  # on the clock, in seconds
     owed: str = ""  # taken back from the prompt: must be said first, and is not shown
     banned: tuple[str, ...] = ()  # texts that must not come behind that
+    begun: tuple[Choice, ...] = ()  # how the answer begins, where that is chosen already
+    n_others: int = 0  # how many other beginnings are noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Decoded:
     decode_ms: float
     steps: int  # runs of the model behind the prompt: fewer than tokens where guesses were right
     log_probabilities: list[float]  # nats, of the tokens shown and of the end if that came
-    entropies: list[float]  # nats, of the choices that these were
+    entropies: list[float]  # nats, of the choices that these were, where they were made here
+    others: list[tuple[Choice, ...]]  # how else it could have begun, best first
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,10 @@ def decode(
     """Continue a prompt greedily; between any two runs of the model, see whether to stop."""
     model, memory, ledger = decoder.model, decoder.memory, decoder.ledger
     started = clock()
-    prompt = request.prompt
     deadline = float("inf") if request.deadline is None else request.deadline
-    room = memory.capacity - len(prompt)
-    stream = TextStream(decoder.tokenizer)
-    tokens: list[int] = []
-    shown = 0  # tokens that are not, or not only, what was owed
-    sure: list[tuple[float, float]] = []
+    room = memory.capacity - len(request.prompt)
+    said = _Said(decoder.tokenizer, request)
+    prompt = [*request.prompt, *said.tokens]
     steps = 0
     reason: str | None = None
 
@@ -93,47 +95,87 @@ def decode(
     guesses: list[int] = []
     row = 0
     while reason is None:
-        if shown >= request.max_new_tokens or len(tokens) >= room:
+        if said.n_shown >= request.max_new_tokens or len(said.tokens) >= room:
             reason = "length"
             break
-        owed = "" if shown else request.owed[len(stream.text) :]
-        token, certain = _next(decoder, scores[row], request, owed, first=not shown)
+        token, certain = _next(decoder, scores[row], request, said)
         if token in decoder.tokenizer.special_ids:
             reason = "end"
-            sure.append(certain)
+            said.note(certain)
             break
-        tokens.append(token)
-        text = stream.push(token)
-        if not owed or len(text) > len(request.owed):
-            shown += 1
-            sure.append(certain)
-            reason = request.stop(text[len(request.owed) :])
+        if said.add(token):
+            said.note(certain)
+            reason = request.stop(said.text)
         reason = reason or _interrupted(cancel, clock, deadline)
-        if reason is not None or shown >= request.max_new_tokens or len(tokens) >= room:
+        left = min(request.max_new_tokens - said.n_shown, room - len(said.tokens))
+        if reason is not None or left <= 0:
             continue
         if row < len(guesses) and guesses[row] == token:
             row += 1
         else:
-            left = min(request.max_new_tokens - shown, room - len(tokens)) - 1
-            guesses, row = _guesses(lookup, tokens[-1 - row :], left), 0
+            guesses, row = _guesses(lookup, said.tokens[-1 - row :], left - 1), 0
             steps += 1
             scores = model.scores(
-                [token, *guesses], len(prompt) + len(tokens) - 1, memory, 1 + len(guesses)
+                [token, *guesses],
+                len(request.prompt) + len(said.tokens) - 1,
+                memory,
+                1 + len(guesses),
             )
         if lookup is not None:
             ledger.store([token])
 
     return Decoded(
-        text=stream.text[len(request.owed) :],
-        tokens=tokens,
+        text=said.text,
+        tokens=said.tokens,
         stop_reason=reason,
-        cached_tokens=cached,
+        cached_tokens=min(cached, len(request.prompt)),
         prefill_ms=(prefilled - started) * 1000,
         decode_ms=(clock() - prefilled) * 1000,
         steps=steps,
-        log_probabilities=[each for each, _ in sure],
-        entropies=[each for _, each in sure],
+        log_probabilities=said.log_probabilities,
+        entropies=said.entropies,
+        others=said.others,
     )
+
+
+class _Said:
+    """The answer so far, and how many of its tokens are, or are not only, what was owed."""
+
+    def __init__(self, tokenizer: Tokenizer, request: Request) -> None:
+        self._stream = TextStream(tokenizer)
+        self._owed = request.owed
+        self.tokens: list[int] = []
+        self.n_shown = 0
+        self.log_probabilities: list[float] = []
+        self.entropies: list[float] = []
+        self.others: list[tuple[Choice, ...]] = []
+        for token, log_probability in request.begun:
+            if self.add(token):
+                self.log_probabilities.append(log_probability)
+
+    def add(self, token: int) -> bool:
+        """Say a token; whether it is shown."""
+        was_owed = self.owed
+        self.tokens.append(token)
+        text = self._stream.push(token)
+        is_shown = not was_owed or len(text) > len(self._owed)
+        self.n_shown += is_shown
+        return is_shown
+
+    def note(self, certain: tuple[float, float]) -> None:
+        """Keep how sure a choice was: log-probability and entropy."""
+        self.log_probabilities.append(certain[0])
+        self.entropies.append(certain[1])
+
+    @property
+    def owed(self) -> str:
+        """What must be said next."""
+        return "" if self.n_shown else self._owed[len(self._stream.text) :]
+
+    @property
+    def text(self) -> str:
+        """What is shown."""
+        return self._stream.text[len(self._owed) :]
 
 
 def _guesses(lookup: Lookup | None, new: list[int], most: int) -> list[int]:
@@ -145,23 +187,27 @@ def _guesses(lookup: Lookup | None, new: list[int], most: int) -> list[int]:
 
 
 def _next(
-    decoder: Decoder, scores: Scores, request: Request, owed: str, *, first: bool
+    decoder: Decoder, scores: Scores, request: Request, said: _Said
 ) -> tuple[int, tuple[float, float]]:
     """The best token and how sure it is; the first to be shown spells what is still owed.
 
-    Nor does that one begin what is banned.
+    Nor does that one begin what is banned. Other beginnings are noted where there is a choice.
     """
-    if not first:
+    if said.n_shown:
         token = greedy(scores)
         return token, decoder.model.certainty(scores, token)
-    allowed = decoder.spellings.continuing(owed) if owed else []
+    allowed = decoder.spellings.continuing(said.owed) if said.owed else []
     # Who asks at a gap wants something there: the end is no first token.
-    token = greedy(
-        scores,
-        allowed=allowed,
-        forbidden=decoder.tokenizer.special_ids
-        | decoder.spellings.leading_into(owed, request.banned),
+    forbidden = decoder.tokenizer.special_ids | decoder.spellings.leading_into(
+        said.owed, request.banned
     )
+    token = greedy(scores, allowed=allowed, forbidden=forbidden)
+    if request.n_others and not said.others:
+        beginning = tuple((each, 0.0) for each in said.tokens)
+        others = runners_up(
+            scores, request.n_others, allowed=allowed, forbidden=forbidden | {token}
+        )
+        said.others = [(*beginning, each) for each in others]
     return token, certainty(scores, token, allowed)
 
 

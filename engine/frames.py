@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from engine.api import Completion, CompletionOptions, Gap, ModelInfo
+from engine.api import Alternative, Completion, CompletionOptions, Gap, ModelInfo
 
 _LENGTH = struct.Struct(">I")
 _LARGEST = 16 << 20  # bytes; a gap is cropped to far less
@@ -54,3 +54,8 @@ def plain(value: Gap | CompletionOptions | Completion | ModelInfo) -> dict[str, 
 
 def options_of(values: Mapping[str, Any]) -> CompletionOptions:
     return CompletionOptions(**{**values, "banned": tuple(values.get("banned", ()))})
+
+
+def completion_of(values: Mapping[str, Any]) -> Completion:
+    others = tuple(Alternative(**each) for each in values.get("alternatives", ()))
+    return Completion(**{**values, "alternatives": others})

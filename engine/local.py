@@ -1,6 +1,5 @@
 """The Completer with a model in this process: gate, window, decode, trim."""
 
-import math
 import threading
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from engine.api import (
     ModelUnavailable,
 )
 from engine.backends import Wish, network_of
+from engine.candidates import alternatives, geometric_mean, mean, with_others
 from engine.checkpoint import Checkpoint
 from engine.decoding import Decoded, Decoder, Request, decode
 from engine.fim import FimLayout, render, sentinel_ids
@@ -26,7 +26,7 @@ from engine.retokenizing import Retokenizer
 from engine.shape import Shape
 from engine.surroundings import Surroundings, surroundings_of
 from engine.tokenizer import Tokenizer, load_tokenizer
-from engine.trimming import stop_rule, trim
+from engine.trimming import Draft, stop_rule, trim
 from engine.window import crop, window_of
 
 _NEW_TOKENS = 512  # room behind the prompt
@@ -88,31 +88,37 @@ class LocalCompleter:
         around = surroundings_of(gap, options)
         request = self._request(gap, around, options, started)
         tokenized = time.perf_counter()
-        decoded = self._decode(request, cancel)
-        text, replace_after, reason = "", 0, decoded.stop_reason
-        confidence = _geometric_mean(decoded.log_probabilities)
+        wanted = max(0, options.n_candidates - 1)
+        decoder = self._decoder_at(request.prompt)
+        decoded = decode(decoder, with_others(request, wanted), cancel)
+
+        def fit(found: Decoded) -> Draft:
+            capped = found.stop_reason in ("length", "time")
+            specials = self._tokenizer.special_texts
+            return trim(found.text, around, capped=capped, specials=specials)
+
+        draft, reason = Draft(""), decoded.stop_reason
+        confidence = geometric_mean(decoded.log_probabilities)
         if reason != "cancelled":
-            draft = trim(
-                decoded.text,
-                around,
-                capped=reason in ("length", "time"),
-                specials=self._tokenizer.special_texts,
-            )
-            text, replace_after = draft.text, draft.replace_after
+            draft = fit(decoded)
             reason = f"dropped:{draft.dropped}" if draft.dropped else reason
-        if text and options.automatic and (confidence or 0.0) < self._least(options):
-            text, replace_after, reason = "", 0, "dropped:unsure"
+        if draft.text and options.automatic and (confidence or 0.0) < self._least(options):
+            draft, reason = Draft(""), "dropped:unsure"
+        others = alternatives(
+            decoder, request, decoded, fit=fit, known=draft, wanted=wanted, cancel=cancel
+        )
         return Completion(
-            text=text,
+            text=draft.text,
             stop_reason=reason,
-            replace_after=replace_after,
+            replace_after=draft.replace_after,
             timings_ms=_timings(started, tokenized, decoded),
             prompt_tokens=len(request.prompt),
             cached_tokens=decoded.cached_tokens,
             new_tokens=len(decoded.tokens),
             model_runs=decoded.steps,
             confidence=confidence,
-            entropy=_mean(decoded.entropies),
+            entropy=mean(decoded.entropies),
+            alternatives=others,
         )
 
     def _least(self, options: CompletionOptions) -> float:
@@ -143,11 +149,12 @@ class LocalCompleter:
     def raw(self, request: Request) -> Decoded:
         """What the model writes before the rules trim it."""
         with self._turn:
-            return self._decode(request, CancelToken())
+            return decode(self._decoder_at(request.prompt), request, CancelToken())
 
-    def _decode(self, request: Request, cancel: CancelToken) -> Decoded:
-        ledger, memory = self._shelf.take(request.prompt)
-        return decode(replace(self._decoder, ledger=ledger, memory=memory), request, cancel)
+    def _decoder_at(self, prompt: Sequence[int]) -> Decoder:
+        """The model with the memory that has most in common with a prompt."""
+        ledger, memory = self._shelf.take(prompt)
+        return replace(self._decoder, ledger=ledger, memory=memory)
 
     def _request(
         self, gap: Gap, around: Surroundings, options: CompletionOptions, started: float
@@ -209,15 +216,6 @@ def _known_layout(checkpoint: Checkpoint, tokenizer: Tokenizer) -> FimLayout:
             "was trained to fill gaps"
         )
     return layout
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _geometric_mean(log_probabilities: Sequence[float]) -> float | None:
-    mean = _mean(log_probabilities)
-    return None if mean is None else math.exp(mean)
 
 
 def _timings(started: float, tokenized: float, decoded: Decoded) -> dict[str, float]:

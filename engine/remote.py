@@ -18,7 +18,7 @@ from engine.api import (
     ModelInfo,
     ModelUnavailable,
 )
-from engine.frames import BrokenFrame, plain, read_frame, write_frame
+from engine.frames import BrokenFrame, completion_of, plain, read_frame, write_frame
 from engine.window import crop
 
 LOADING, READY, FAILED = "loading", "ready", "failed"
@@ -169,7 +169,7 @@ class WorkerCompleter:
             self._deaths = 0
         if "error" in message:
             raise WorkerError(str(message.get("message")))
-        return Completion(**message["completion"])
+        return completion_of(message["completion"])
 
     def _cancel(self, process: subprocess.Popen[bytes], number: int, reply: _Reply) -> None:
         if not reply.arrived.is_set():

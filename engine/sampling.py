@@ -37,3 +37,21 @@ def greedy(scores: Scores, allowed: Sequence[int] = (), forbidden: Collection[in
     if forbidden:
         left[list(forbidden)] = -np.inf
     return int(left.argmax())
+
+
+def runners_up(
+    scores: Scores, count: int, *, allowed: Sequence[int] = (), forbidden: Collection[int] = ()
+) -> list[tuple[int, float]]:
+    """Up to `count` of the best tokens of [vocabulary] with their log-probabilities, best first.
+
+    `allowed` and `forbidden` as in `greedy`; probabilities as in `certainty`.
+    """
+    ids = np.array(allowed, np.int64) if allowed else np.arange(len(scores))
+    among = scores[ids]
+    log_total = float(np.log(np.exp(among - among.max()).sum())) + float(among.max())
+    # So many of the best that enough are left when the forbidden ones are not counted.
+    most = min(len(ids), count + len(forbidden))
+    best = np.argpartition(-among, most - 1)[:most]
+    ordered = best[np.lexsort((ids[best], -among[best]))]
+    found = [(int(ids[each]), float(among[each]) - log_total) for each in ordered]
+    return [(token, sure) for token, sure in found if token not in forbidden][:count]

@@ -6,11 +6,12 @@ answers the template; `scripted:/path/to/script.json` follows rules, the first t
     {"load_ms": 0, "load_error": "", "rules": [
       {"prefix": "regular expression", "suffix": "...", "path": "...",
        "text": "{before}|{after}", "delay_ms": 0, "steps": 1, "stop_reason": "end",
-       "replace_after": 0, "error": "", "exit": 3}]}
+       "replace_after": 0, "others": ["..."], "error": "", "exit": 3}]}
 
 In a text {before} and {after} are the line around the gap, {prefix} and {suffix} all of it, {path}
 and {language} what they say. The delay is spread over the steps, and cancelling is seen between
-two. `error` raises, `exit` ends the process as a crash would. There are no gates and no trimming.
+two. `others` are the alternatives, filled in likewise. `error` raises, `exit` ends the process as
+a crash would. There are no gates and no trimming.
 """
 
 import json
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import (
+    Alternative,
     CancelToken,
     Completion,
     CompletionOptions,
@@ -50,6 +52,7 @@ class Rule:
     steps: int = 1
     stop_reason: str = "end"
     replace_after: int = 0
+    others: tuple[str, ...] = ()
     error: str = ""
     exit: int | None = None
 
@@ -83,7 +86,14 @@ class ScriptedCompleter:
         total = {"total": (time.perf_counter() - started) * 1000}
         if text in options.banned:
             return Completion("", "dropped:banned", timings_ms=total)
-        return Completion(text, rule.stop_reason, rule.replace_after, timings_ms=total)
+        others = tuple(Alternative(_filled(each, gap)) for each in rule.others)
+        return Completion(
+            text,
+            rule.stop_reason,
+            rule.replace_after,
+            timings_ms=total,
+            alternatives=others[: max(0, options.n_candidates - 1)],
+        )
 
     def describe(self) -> ModelInfo:
         return ModelInfo(name="scripted", device="none", dtype="none", parameters=0)
@@ -126,7 +136,7 @@ def _rule(values: Mapping[str, Any]) -> Rule:
     unknown = set(values) - {each.name for each in fields(Rule)}
     if unknown:
         raise ValueError(f"unknown keys {sorted(unknown)}")
-    rule = Rule(**values)
+    rule = Rule(**{**values, "others": tuple(values.get("others", ()))})
     for pattern in (rule.prefix, rule.suffix, rule.path):
         re.compile(pattern)
     return rule

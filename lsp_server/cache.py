@@ -33,6 +33,9 @@ class _Entry:
     window: str  # the end of that text
     made_at: float
     suggestion: Suggestion
+    group: str  # the first of the suggestions that were made together
+    rank: int  # among them, from 0
+    n_sought: int  # how many were wanted when they were made
 
 
 class SuggestionCache:
@@ -57,34 +60,61 @@ class SuggestionCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def put(self, suggestion: Suggestion, *, uri: str, prefix: str, suffix: str) -> None:
-        self._entries[suggestion.id] = _Entry(
-            (uri, suffix[:_SUFFIX]),
-            len(prefix),
-            prefix[-_WINDOW:],
-            self._clock(),
-            suggestion,
-        )
+    def put(
+        self,
+        suggestion: Suggestion,
+        *others: Suggestion,
+        uri: str,
+        prefix: str,
+        suffix: str,
+        n_sought: int = 1,
+    ) -> None:
+        """Keep suggestions that were made together, the best first; `n_sought` were wanted."""
+        for rank, each in enumerate((suggestion, *others)):
+            self._entries[each.id] = _Entry(
+                (uri, suffix[:_SUFFIX]),
+                len(prefix),
+                prefix[-_WINDOW:],
+                self._clock(),
+                each,
+                suggestion.id,
+                rank,
+                n_sought,
+            )
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
     def find(self, *, uri: str, prefix: str, suffix: str) -> Suggestion | None:
         """What remains of a suggestion that the text before the cursor agrees with."""
+        return next(iter(self.find_all(uri=uri, prefix=prefix, suffix=suffix)), None)
+
+    def find_all(
+        self, *, uri: str, prefix: str, suffix: str, n_wanted: int = 1
+    ) -> tuple[Suggestion, ...]:
+        """What remains of the suggestions made together last, the best first.
+
+        None where fewer than `n_wanted` were sought: there may be more.
+        """
         context = (uri, suffix[:_SUFFIX])
         oldest = self._clock() - self._seconds
-        for key, entry in reversed(self._entries.items()):
-            typed = len(prefix) - entry.length
-            if (
-                entry.context == context
-                and entry.made_at >= oldest
-                and 0 <= typed < len(entry.suggestion.text)
-                and prefix.startswith(entry.window, entry.length - len(entry.window))
-                and entry.suggestion.text.startswith(prefix[entry.length :])
-                and entry.suggestion.text[typed:].strip()
-            ):
-                self._entries.move_to_end(key)
-                return replace(entry.suggestion, text=entry.suggestion.text[typed:])
-        return None
+        fitting = {
+            key: entry
+            for key, entry in self._entries.items()
+            if entry.context == context
+            and entry.made_at >= oldest
+            and entry.n_sought >= n_wanted
+            and _remains(entry, prefix)
+        }
+        if not fitting:
+            return ()
+        group = next(reversed(fitting.values())).group
+        found = {key: entry for key, entry in fitting.items() if entry.group == group}
+        for key in found:
+            self._entries.move_to_end(key)
+        best_first = sorted(found.values(), key=lambda entry: entry.rank)
+        return tuple(
+            replace(entry.suggestion, text=_remains(entry, prefix)) for entry in best_first
+        )
 
     def judge(self, key: str, matches: tuple[Match, ...]) -> None:
         """Keep a verdict that came after the suggestion was shown."""
@@ -96,3 +126,16 @@ class SuggestionCache:
 
     def clear(self) -> None:
         self._entries.clear()
+
+
+def _remains(entry: _Entry, prefix: str) -> str:
+    """The rest of a suggestion behind a prefix; empty where it does not fit or says nothing."""
+    text, typed = entry.suggestion.text, len(prefix) - entry.length
+    if (
+        0 <= typed < len(text)
+        and prefix.startswith(entry.window, entry.length - len(entry.window))
+        and text.startswith(prefix[entry.length :])
+        and text[typed:].strip()
+    ):
+        return text[typed:]
+    return ""

@@ -16,6 +16,7 @@ from lsp_server.convert import speakable
 from lsp_server.scheduler import ASLEEP, READY
 
 if TYPE_CHECKING:
+    from engine.api import Alternative, Completion
     from indexer import Match
     from lsp_server.documents import Document
     from lsp_server.session import Session
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lsp_server.trace import Entry
 
 LARGEST_DOCUMENT = 1 << 20  # characters
+CANDIDATES = 3  # for somebody who asks: the best, and two others
 _REGENERATIONS = 2
 _PATIENCE_S = 1.0  # for a verdict that decides whether a suggestion may be shown at all
 # A character after which people pause and expect help; there is nothing to wait for.
@@ -38,6 +40,10 @@ class Ask:
     prefix: str
     suffix: str
     automatic: bool
+
+    @property
+    def n_wanted(self) -> int:
+        return 1 if self.automatic else CANDIDATES
 
 
 def ask_at(document: Document, offset: int, *, automatic: bool, popup: str | None = None) -> Ask:
@@ -65,29 +71,34 @@ class NoSuggestion(Exception):
     """Nothing is suggested; the message is the reason that the trace shows."""
 
 
-async def suggest(session: Session, ask: Ask, entry: Entry) -> Suggestion | None:
-    """The suggestion for an ask, or None; a newer ask makes this one None at its next step."""
+async def suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion, ...]:
+    """The suggestions for an ask, the best first: one at most where nobody asked for it.
+
+    None where there are none; a newer ask ends this one so at its next step.
+    """
     session.asking = ask
     try:
-        suggestion = await _suggest(session, ask, entry)
+        suggestions = await _suggest(session, ask, entry)
     except NoSuggestion as reason:
         entry.end("nothing", str(reason))
-        return None
+        return ()
     except asyncio.CancelledError:
         entry.end("cancelled")
         raise
     entry.end("shown", entry.details["source"])
-    return suggestion
+    return suggestions
 
 
-async def _suggest(session: Session, ask: Ask, entry: Entry) -> Suggestion:
+async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion, ...]:
     if (why := gate(ask, session.settings)) is not None:
         raise NoSuggestion(f"gated:{why}")
-    found = session.cache.find(uri=ask.document.uri, prefix=ask.prefix, suffix=ask.suffix)
-    if found is not None:
+    found = session.cache.find_all(
+        uri=ask.document.uri, prefix=ask.prefix, suffix=ask.suffix, n_wanted=ask.n_wanted
+    )[: ask.n_wanted]
+    if found:
         # Nothing is left to do for a model that still works on an older ask.
         session.engine.supersede()
-        entry.note(source="cache")
+        entry.note(source="cache", suggestion=found[0].id)
         return await _allowed(session, ask, entry, found)
     if ask.automatic and ask.document.last_edit_deleted:
         raise NoSuggestion("gated:deletion")
@@ -132,7 +143,7 @@ def _show_delay_seconds(ask: Ask, settings: Settings) -> float:
 
 async def _generate(
     session: Session, ask: Ask, entry: Entry, banned: tuple[str, ...] = ()
-) -> Suggestion:
+) -> tuple[Suggestion, ...]:
     wanted = session.settings.completion
     limit, least = wanted.time_limit_ms, wanted.min_confidence_percent
     options = CompletionOptions(
@@ -140,6 +151,7 @@ async def _generate(
         time_limit_ms=float(limit) if ask.automatic and limit else None,
         banned=banned,
         min_confidence=None if least < 0 else least / 100,
+        n_candidates=ask.n_wanted,
     )
     gap = _gap(ask)
     try:
@@ -158,32 +170,60 @@ async def _generate(
         new_tokens=completion.new_tokens,
         confidence=None if completion.confidence is None else round(completion.confidence, 3),
     )
-    if not completion.text:
+    made = _suggestions_of(completion, entry.id, len(ask.suffix))
+    if not made:
         raise NoSuggestion(completion.stop_reason)
-    suggestion = Suggestion(
-        entry.id, completion.text, min(completion.replace_after, len(ask.suffix))
+    entry.note(candidates=len(made))
+    # They are kept even where the text has moved on: what was typed may be how one begins.
+    session.cache.put(
+        *made,
+        uri=ask.document.uri,
+        prefix=ask.prefix,
+        suffix=ask.suffix,
+        n_sought=options.n_candidates,
     )
-    # It is kept even where the text has moved on: what was typed may be how it begins.
-    session.cache.put(suggestion, uri=ask.document.uri, prefix=ask.prefix, suffix=ask.suffix)
-    return suggestion
+    return made
 
 
-async def _allowed(session: Session, ask: Ask, entry: Entry, suggestion: Suggestion) -> Suggestion:
-    """The suggestion with its verdict, or another one, or none, as the mode wants it."""
+def _suggestions_of(completion: Completion, name: str, room: int) -> tuple[Suggestion, ...]:
+    """All that has text, the engine's own choice first; `room` is what there is to replace."""
+    answers: tuple[Completion | Alternative, ...] = (completion, *completion.alternatives)
+    texts = [each for each in answers if each.text]
+    return tuple(
+        Suggestion(
+            name if number == 1 else f"{name}.{number}", each.text, min(each.replace_after, room)
+        )
+        for number, each in enumerate(texts, 1)
+    )
+
+
+async def _allowed(
+    session: Session, ask: Ask, entry: Entry, suggestions: tuple[Suggestion, ...]
+) -> tuple[Suggestion, ...]:
+    """The suggestions with their verdicts, or others, or none, as the mode wants it."""
     mode = session.settings.attribution.mode
     banned: tuple[str, ...] = ()
     attempts = 1 + (_REGENERATIONS if mode == "regenerate" else 0)
     for left in reversed(range(attempts)):
-        judged = await _judged(session, ask, entry, suggestion, wait=mode != "warn")
-        entry.note(matches=len(judged.matches), checked=judged.checked)
-        if mode == "warn" or not (judged.matches or _unjudged(session, judged)):
-            return judged
-        session.cache.drop(judged.id)
-        if not judged.matches:
+        judged = [
+            await _judged(session, ask, entry, each, wait=mode != "warn") for each in suggestions
+        ]
+        entry.note(
+            matches=sum(len(each.matches) for each in judged),
+            checked=all(each.checked for each in judged),
+        )
+        if mode == "warn":
+            return tuple(judged)
+        bad = [each for each in judged if each.matches or _unjudged(session, each)]
+        for each in bad:
+            session.cache.drop(each.id)
+        if len(bad) < len(judged):
+            return tuple(each for each in judged if each not in bad)
+        if not any(each.matches for each in judged):
             raise NoSuggestion("dropped:unchecked")
         if left:
-            banned += (suggestion.text,)
-            suggestion = await _generate(session, ask, entry, banned)
+            banned += tuple(each.text for each in suggestions)
+            suggestions = await _generate(session, ask, entry, banned)
     raise NoSuggestion("dropped:near-verbatim")
 
 

@@ -48,8 +48,9 @@ class Trace:
         return entry
 
     def accepted(self, key: str) -> None:
+        """Note it at the request that made the suggestion, and at those that showed it again."""
         for entry in self._entries:
-            if entry.id == key:
+            if key.split(".")[0] == entry.id or entry.details.get("suggestion") == key:
                 entry.note(accepted=True)
 
     def newest_first(self) -> list[dict[str, Any]]:

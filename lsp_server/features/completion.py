@@ -34,9 +34,10 @@ async def answer(session: Session, params: types.CompletionParams) -> types.Comp
     )
     line = body(document.lines[place.line])
     ask = ask_at(document, document.offset(place), automatic=True)
-    suggestion = await suggest(session, ask, entry)
-    if suggestion is None:
+    suggestions = await suggest(session, ask, entry)
+    if not suggestions:
         return None
+    suggestion = suggestions[0]
     word = _WORD.findall(line[: place.index])[0]
     start = Place(0, place.index - len(word))
     end = Place(0, min(place.index + suggestion.replace_after, len(line)))

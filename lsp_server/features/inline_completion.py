@@ -1,4 +1,4 @@
-"""textDocument/inlineCompletion: one suggestion as ghost text, or null."""
+"""textDocument/inlineCompletion: a suggestion as ghost text, several for who asks, or null."""
 
 from __future__ import annotations
 
@@ -46,13 +46,17 @@ async def answer(
     indent = len(written) - len(written.lstrip())
     start = Place(place.line, min(indent, place.index))
     lines = [*document.lines[place.line : place.line + 1]]
-    suggestion = await suggest(session, ask, entry)
-    if suggestion is None:
+    suggestions = await suggest(session, ask, entry)
+    if not suggestions:
         return None
-    end = Place(0, min(place.index + suggestion.replace_after, len(body(lines[0]))))
-    found = convert.range_of(lines, Place(0, start.index), end, encoding)
-    found.start.line = found.end.line = place.line
-    return types.InlineCompletionList([_item(suggestion, written[indent:], found)])
+
+    def item(suggestion: Suggestion) -> types.InlineCompletionItem:
+        end = Place(0, min(place.index + suggestion.replace_after, len(body(lines[0]))))
+        found = convert.range_of(lines, Place(0, start.index), end, encoding)
+        found.start.line = found.end.line = place.line
+        return _item(suggestion, written[indent:], found)
+
+    return types.InlineCompletionList([item(each) for each in suggestions])
 
 
 def _popup(

@@ -97,3 +97,12 @@ def test_a_script_that_cannot_be_followed_is_no_model(
 def test_a_script_that_is_not_there_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="cannot be followed"):
         answer(f"scripted:{tmp_path}/none.json")
+
+
+def test_others_are_given_where_they_are_wanted(tmp_path: Path) -> None:
+    name = script(tmp_path, rules=[{"text": "one", "others": ["{after}", "three"]}])
+
+    def others(n_candidates: int) -> list[str]:
+        return [each.text for each in answer(name, n_candidates=n_candidates).alternatives]
+
+    assert [others(wanted) for wanted in (1, 2, 3)] == [[], ["me"], ["me", "three"]]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import engine
-from engine import CancelToken, CompletionOptions, Gap, ModelInfo, ModelUnavailable
+from engine import Alternative, CancelToken, CompletionOptions, Gap, ModelInfo, ModelUnavailable
 from engine.frames import BrokenFrame, options_of, plain, read_frame, write_frame
 from engine.remote import CLOSED, FAILED, LOADING, READY, RESTARTING, WorkerCompleter, WorkerError
 
@@ -314,6 +314,15 @@ def test_any_text_travels(text: str) -> None:
     assert message is not None
     assert Gap(**message["gap"]) == Gap(text, text)
     assert read_frame(pipe) is None
+
+
+def test_alternatives_come_from_the_child(tmp_path: Path, start: Start) -> None:
+    worker = start(script(tmp_path, {"text": "a", "others": ["b", "c"]}))
+    several = CompletionOptions(n_candidates=3)
+
+    found = worker.complete(GAP, several, CancelToken())
+    assert found.alternatives == (Alternative("b"), Alternative("c"))
+    assert worker.complete(GAP, ASKED, CancelToken()).alternatives == ()
 
 
 def test_options_and_models_travel() -> None:

@@ -92,3 +92,25 @@ def test_a_long_file_is_compared_by_the_text_near_the_cursor(cache: SuggestionCa
     cache.put(Suggestion("s2", "text"), uri=URI, prefix=head + "y = ", suffix="")
     assert found(cache, head + "y = te", "") == "xt"
     assert found(cache, head.replace("line\n", "nine\n") + "y = te", "") is None
+
+
+def test_suggestions_made_together_are_found_together_the_best_first() -> None:
+    cache = SuggestionCache()
+    made = [Suggestion("s1", "first(a)"), Suggestion("s1.2", "fine"), Suggestion("s1.3", "other")]
+    cache.put(*made, uri=URI, prefix="x = ", suffix="", n_sought=3)
+
+    def texts(prefix: str) -> list[str]:
+        found = cache.find_all(uri=URI, prefix=prefix, suffix="", n_wanted=3)
+        return [each.text for each in found]
+
+    assert texts("x = f") == ["irst(a)", "ine"]
+    assert texts("x = fin") == ["e"]
+    assert texts("x = ") == ["first(a)", "fine", "other"]
+    assert found(cache, "x = o", "") == "ther"
+    cache.drop("s1")
+    assert texts("x = ") == ["fine", "other"]
+
+
+def test_where_fewer_were_sought_than_are_wanted_there_may_be_more(cache: SuggestionCache) -> None:
+    assert cache.find_all(uri=URI, prefix="x = ", suffix=")\n", n_wanted=3) == ()
+    assert found(cache, "x = ") == "alpha beta"

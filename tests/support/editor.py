@@ -187,10 +187,19 @@ class Editor:
     def suggestion(
         self, uri: str, at: Mapping[str, int], *, kind: int = 1, **context: Any
     ) -> dict[str, Any] | None:
-        """The one item, or None."""
+        """The first item, or None; who did not ask for it gets no second."""
+        items = self.suggestions(uri, at, kind=kind, **context)
+        assert kind == 1 or len(items) <= 1
+        return items[0] if items else None
+
+    def suggestions(
+        self, uri: str, at: Mapping[str, int], *, kind: int = 1, **context: Any
+    ) -> list[dict[str, Any]]:
+        """All items."""
         reply = self.client.reply(self.ask(uri, at, kind=kind, **context))
         assert "error" not in reply, reply
-        return only_item(reply["result"])
+        assert reply["result"] is None or reply["result"]["items"]
+        return reply["result"]["items"] if reply["result"] else []
 
     def hover(self, uri: str, at: Mapping[str, int]) -> Any:
         params = {"textDocument": {"uri": uri}, "position": at}

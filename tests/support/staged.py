@@ -4,10 +4,11 @@ Run as `python -I tests/support/staged.py STAGE`, where STAGE is a folder. `scri
 read at every call, so that a test can change it while the server runs:
 
     {"load_ms": 0, "load_error": "", "rules": [{"when": "end of the text before the cursor",
-      "text": "{before}|{after}", "delay_ms": 0, "error": "", "replace_after": 0}]}
+      "text": "{before}|{after}", "delay_ms": 0, "error": "", "replace_after": 0, "others": []}]}
 
 The first rule whose `when` fits counts. In the text, {before} and {after} are the line around the
-cursor, {prefix} and {suffix} all of it, {calls} the number of this call. `calls.jsonl` records
+cursor, {prefix} and {suffix} all of it, {calls} the number of this call; `others` are texts too,
+given where several candidates are wanted, and a text that is banned is none. `calls.jsonl` records
 each call: what was asked, and how it ended.
 """
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from engine.api import (  # noqa: E402
+    Alternative,
     CancelToken,
     Completion,
     CompletionOptions,
@@ -69,7 +71,13 @@ class StagedCompleter:
             .replace("{path}", gap.path)
             .replace("{calls}", str(self._calls))
         )
-        return Completion(text, "end", replace_after=rule.get("replace_after", 0))
+        others = [each for each in rule.get("others", []) if each not in options.banned]
+        return Completion(
+            text,
+            "end",
+            replace_after=rule.get("replace_after", 0),
+            alternatives=tuple(map(Alternative, others[: options.n_candidates - 1])),
+        )
 
     def describe(self) -> ModelInfo:
         return ModelInfo(NAME, "cpu", "none", 1, corpus_hash=self.script().get("corpus_hash", ""))
@@ -87,6 +95,7 @@ class StagedCompleter:
                 "path": gap.path,
                 "automatic": options.automatic,
                 "banned": len(options.banned),
+                "candidates": options.n_candidates,
                 "ended": ended,
             }
         )
