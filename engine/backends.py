@@ -10,6 +10,7 @@ from engine.api import ModelUnavailable
 from engine.checkpoint import Checkpoint, read_tensors
 from engine.cores import physical_cores, threads_for
 from engine.native.building import library
+from engine.shape import Outline, Shape
 
 if TYPE_CHECKING:  # numpy is loaded by who loads a model
     from engine.network import Network
@@ -34,14 +35,15 @@ def installed(backend: str) -> bool:
     return library() is not None if backend == NATIVE else find_spec(backend) is not None
 
 
-def chosen(wish: Wish) -> str:
+def chosen(wish: Wish, shape: Shape | Outline | None = None) -> str:
     """The backend that a wish leads to; ModelUnavailable says what to install.
 
     The order of BACKENDS is that of their speed wherever it was measured (docs/decisions). A
-    precision that only torch has decides for torch.
+    precision that only torch has decides for torch, and so does a model that only transformers
+    runs.
     """
     if wish.backend == AUTO:
-        able = BACKENDS if wish.dtype == AUTO else ()
+        able = BACKENDS if wish.dtype == AUTO and not isinstance(shape, Outline) else ()
         return next((each for each in able if installed(each)), TORCH)
     if wish.backend not in BACKENDS:
         raise ModelUnavailable(
@@ -58,6 +60,8 @@ def chosen(wish: Wish) -> str:
         raise ModelUnavailable(
             f"{wish.backend} runs int8 weights, not {wish.dtype}: use torch for that"
         )
+    if wish.backend != TORCH and isinstance(shape, Outline):
+        raise ModelUnavailable(f"{wish.backend} cannot run it ({shape.why}): use torch or auto")
     return wish.backend
 
 
@@ -67,7 +71,7 @@ def network_of(checkpoint: Checkpoint, wish: Wish) -> tuple[str, "Network[Any]"]
     Where nobody asked for a backend and one fails, the next is taken. ModelUnavailable when the
     weights do not fit the shape.
     """
-    first = chosen(wish)
+    first = chosen(wish, checkpoint.shape)
     for backend in BACKENDS[BACKENDS.index(first) :]:
         if backend != first and not installed(backend):
             continue
@@ -93,23 +97,32 @@ def _native(checkpoint: Checkpoint, wish: Wish) -> "Network[Any]":
     path = library()
     assert path is not None
     threads = _threads(wish, spare=0)
-    return NativeModel(checkpoint.shape, read_arrays(checkpoint), library=path, threads=threads)
+    return NativeModel(_whole(checkpoint), read_arrays(checkpoint), library=path, threads=threads)
 
 
 def _openvino(checkpoint: Checkpoint, wish: Wish) -> "Network[Any]":
     from engine.arrays import read_arrays
     from engine.openvino_model import OpenVinoModel
 
-    return OpenVinoModel(checkpoint.shape, read_arrays(checkpoint), threads=_threads(wish))
+    return OpenVinoModel(_whole(checkpoint), read_arrays(checkpoint), threads=_threads(wish))
 
 
 def _torch(checkpoint: Checkpoint, wish: Wish) -> "Network[Any]":
     import torch
 
+    torch.set_num_threads(_threads(wish))
+    if isinstance(checkpoint.shape, Outline):
+        from engine.transformers_loading import load_transformers
+
+        return load_transformers(checkpoint, dtype=wish.dtype)
     from engine.model import Model
 
-    torch.set_num_threads(_threads(wish))
     return Model(checkpoint.shape, read_tensors(checkpoint), dtype=wish.dtype)
+
+
+def _whole(checkpoint: Checkpoint) -> Shape:
+    assert isinstance(checkpoint.shape, Shape)
+    return checkpoint.shape
 
 
 _MAKERS = {NATIVE: _native, OPENVINO: _openvino, TORCH: _torch}

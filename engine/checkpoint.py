@@ -22,7 +22,7 @@ from typing import Any
 from engine.api import ModelUnavailable
 from engine.fim import FimLayout, layout_from_json, layout_to_json
 from engine.serving import USUAL, Serving, serving_from_json
-from engine.shape import Shape, shape_of
+from engine.shape import Outline, Shape, measures_of
 
 FORMAT = 1
 ABOUT = "footnote.json"
@@ -50,7 +50,7 @@ class Checkpoint:
 
     folder: Path
     name: str
-    shape: Shape
+    shape: Shape | Outline
     layout: FimLayout | None  # None: the folder does not say, its special tokens may
     weights: tuple[Path, ...]
     corpus: Mapping[str, str] = field(default_factory=dict)  # name, hash, recipe_hash, parts
@@ -76,7 +76,7 @@ def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
     return Checkpoint(
         folder=folder,
         name=str(about.get("name") or folder.name),
-        shape=shape_of(found.config),
+        shape=measures_of(found.config),
         layout=layout,
         weights=found.weights,
         corpus={key: str(value) for key, value in dict(about.get("corpus", {})).items()},
@@ -97,6 +97,12 @@ def open_folder(folder: Path, *, verify: bool = True) -> CheckpointFolder:
             "`footnote train pretrain`"
         )
     config = _json(folder / CONFIG)
+    if config.get("auto_map"):
+        raise ModelUnavailable(
+            f"the model in {folder} brings code of its own (auto_map in {CONFIG}), which is never "
+            "run: choose another model, or take auto_map out if transformers knows "
+            f"{config.get('model_type')!r} without it"
+        )
     about = _json(folder / ABOUT) if (folder / ABOUT).is_file() else {}
     if about and about.get("format") != FORMAT:
         raise ModelUnavailable(

@@ -23,7 +23,7 @@ from engine.healing import Spellings, taken_back
 from engine.layouts import layout_of
 from engine.prefix_cache import BLOCK, Shelf
 from engine.retokenizing import Retokenizer
-from engine.shape import Shape
+from engine.shape import Outline, Shape
 from engine.surroundings import Surroundings, surroundings_of
 from engine.tokenizer import Tokenizer, load_tokenizer
 from engine.trimming import Draft, stop_rule, trim
@@ -187,7 +187,7 @@ class LocalCompleter:
         checkpoint, model = self._checkpoint, self._decoder.model
         return ModelInfo(
             name=checkpoint.name,
-            device="cpu",
+            device=model.device,
             dtype=model.dtype,
             backend=self._backend,
             parameters=model.parameters,
@@ -202,9 +202,9 @@ class LocalCompleter:
         """Nothing is held but memory."""
 
 
-def _sequences(shape: Shape, capacity: int) -> int:
+def _sequences(shape: Shape | Outline, capacity: int) -> int:
     """How many files' keys and values fit into what they may take."""
-    each = 2 * shape.layers * shape.kv_heads * shape.head_dim * capacity * _KEY_BYTES
+    each = shape.kept * capacity * _KEY_BYTES
     return max(1, min(_MOST_SEQUENCES, _CACHE_BYTES // each))
 
 

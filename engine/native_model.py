@@ -35,6 +35,7 @@ class NativeKeyValues:
 class NativeModel:
     """The weights of one model, packed for this processor."""
 
+    device = "cpu"
     dtype = "int8"
     is_exact = True  # by construction, see kernel.c
 

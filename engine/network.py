@@ -33,6 +33,11 @@ class Network(Protocol[Memory]):
         ...
 
     @property
+    def device(self) -> str:
+        """Where it is computed: cpu or cuda."""
+        ...
+
+    @property
     def is_exact(self) -> bool:
         """Whether a row's scores are the same to the last bit in whatever company it runs.
 

@@ -37,6 +37,7 @@ class PagedKeyValues:
 class OpenVinoModel:
     """The weights of one model, compiled for this CPU."""
 
+    device = "cpu"
     dtype = "int8"
 
     def __init__(

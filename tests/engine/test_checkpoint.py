@@ -11,9 +11,11 @@ import torch
 
 from engine import checkpoint
 from engine.api import ModelUnavailable
+from engine.backends import Wish, chosen
 from engine.checkpoint import read_checkpoint, read_tensors, write_checkpoint
 from engine.fim import FimLayout
 from engine.loading import folder_of, load
+from engine.shape import shape_of
 from tests.support.tiny import tiny_config, tiny_tensors, write_tiny
 
 
@@ -158,7 +160,7 @@ def test_without_an_embedded_model_the_remedy_is_said(
         ("config.json", "{", "cannot be read"),
         ("config.json", "[]", "damaged"),
         ("config.json", '{"model_type": "llama"}', "hidden_size"),
-        ("config.json", '{"model_type": "gpt_bigcode"}', "not 'gpt_bigcode'"),
+        ("config.json", '{"model_type": "gpt_bigcode"}', "vocab_size"),
         ("footnote.json", '{"format": 99}', "format 99"),
         ("footnote.json", "no json", "cannot be read"),
     ],
@@ -179,15 +181,19 @@ def test_a_file_that_makes_no_sense_is_refused(
         ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "yarn"),
         ({"num_key_value_heads": 3}, "multiple of key/value heads"),
         ({"use_sliding_window": True}, "sliding-window"),
+        ({"model_type": "gpt_bigcode"}, "not 'gpt_bigcode'"),
     ],
 )
-def test_what_this_engine_cannot_run_is_refused_not_run_wrongly(
+def test_what_our_own_code_cannot_run_is_not_run_wrongly_by_it(
     folder: Path, change: dict[str, object], complaint: str
 ) -> None:
-    (folder / "config.json").write_text(json.dumps(tiny_config(**change)))
+    config = tiny_config(**change)
+    (folder / "config.json").write_text(json.dumps(config))
 
     with pytest.raises(ModelUnavailable, match=complaint):
-        read_checkpoint(folder)
+        shape_of(config)
+    with pytest.raises(ModelUnavailable, match=complaint):
+        chosen(Wish("native"), read_checkpoint(folder).shape)
 
 
 @pytest.mark.parametrize(
