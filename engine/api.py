@@ -22,7 +22,7 @@ class CompletionOptions:
     """What the caller allows. None leaves the choice to the engine's policy."""
 
     multiline: bool | None = None  # None: decided from the text around the gap
-    max_new_tokens: int | None = None  # None: 32 for a line, 128 for several
+    max_new_tokens: int | None = None  # None: 32 for a line, 128 for several; 0: read the prompt
     automatic: bool = False  # typed, not asked for: the gates of editors.md d.2 apply
     time_limit_ms: float | None = None  # return the whole lines made so far when it is over
     banned: tuple[str, ...] = ()  # texts that must not be produced (attribution: regenerate)

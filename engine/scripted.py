@@ -11,7 +11,7 @@ answers the template; `scripted:/path/to/script.json` follows rules, the first t
 In a text {before} and {after} are the line around the gap, {prefix} and {suffix} all of it, {path}
 and {language} what they say. The delay is spread over the steps, and cancelling is seen between
 two. `others` are the alternatives, filled in likewise. `error` raises, `exit` ends the process as
-a crash would. There are no gates and no trimming.
+a crash would. There are no gates and no trimming; where no tokens are wanted nothing happens.
 """
 
 import json
@@ -71,6 +71,8 @@ class ScriptedCompleter:
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
         """What the first fitting rule says; empty if none fits or the text is banned."""
         started = time.perf_counter()
+        if options.max_new_tokens == 0:
+            return Completion("", "length")
         rule = next((each for each in self._rules if each.fits(gap)), Rule())
         for _ in range(max(1, rule.steps)):
             if cancel.cancelled:

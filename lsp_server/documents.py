@@ -46,6 +46,7 @@ class Document:
     edited_at: float = 0.0  # time.monotonic(); 0 while nobody has typed
     last_edit_deleted: bool = False  # the last edit took text away and added none
     keystroke_gap_ms: float = 200.0  # moving average of the pauses between edits
+    edited_place: Place | None = None  # behind the last edit; None where that is not known
     _text: str | None = field(default=None, repr=False)
 
     @property
@@ -65,7 +66,9 @@ class Document:
         return shown_path(self.path)
 
     def offset(self, place: Place) -> int:
-        """The index into `text`."""
+        """The index into `text`; the end of it for a place behind that."""
+        if place.line >= len(self.lines):
+            return sum(map(len, self.lines))
         return sum(map(len, self.lines[: place.line])) + place.index
 
     def end(self) -> Place:
@@ -75,6 +78,7 @@ class Document:
         """The client sent the whole text."""
         self._note_edit(deleted=len(text) < sum(map(len, self.lines)))
         self.lines = split_lines(text)
+        self.edited_place = None
         self._text = text
 
     def replace(self, start: Place, end: Place, text: str) -> None:
@@ -82,6 +86,9 @@ class Document:
         if (end.line, end.index) < (start.line, start.index):
             start, end = end, start
         self._note_edit(deleted=not text and start != end)
+        *above, end_of_edit = split_lines(text)
+        before = 0 if above else start.index
+        self.edited_place = Place(start.line + len(above), before + len(end_of_edit))
         lines = self.lines
         first, last = start.line, end.line
         block = lines[first][: start.index] + text + lines[last][end.index :]

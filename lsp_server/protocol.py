@@ -8,6 +8,8 @@ from typing import Any
 
 STATUS = "footnote/status"  # notification, server to client: StatusParams, whenever it changes
 EXPLAIN = "footnote/explain"  # request, client to server: no parameters, ExplainResult
+# Notification, client to server: TextDocumentPositionParams, when the cursor has moved.
+CURSOR = "footnote/cursor"
 SOURCE_SCHEME = "footnote-source"  # URIs of corpus files, read by workspace/textDocumentContent
 
 COMMAND_ACCEPTED = "footnote.accepted"  # argument: the id of the suggestion

@@ -1,5 +1,7 @@
 """The threads of the server: one runs the engine, newest request first; others do lookups.
 
+What the engine could do before it is asked waits until nothing is, and gives way to any request.
+
 All are daemon threads with a queue. A ThreadPoolExecutor would be joined when the interpreter
 exits, and the editor would wait for a model that is still loading.
 """
@@ -75,6 +77,7 @@ class EngineThread:
         self._changed = changed
         self._condition = threading.Condition()
         self._next: _Job | None = None
+        self._ahead: _Job | None = None  # for when nothing is asked
         self._running: _Job | None = None
         self._completer: Completer | None = None
         self._reload = True
@@ -102,10 +105,20 @@ class EngineThread:
             self._supersede_all()
             self._next = job
             self._condition.notify()
-        try:
-            return await job.future
-        finally:
-            job.token.cancel()  # of no effect once it has answered
+        return await _answer_to(job)
+
+    async def ahead(self, gap: Gap, options: CompletionOptions) -> Completion:
+        """Fill the gap once nothing is asked, while nothing is; a newer call replaces this one.
+
+        The stop reason is "superseded" when something was asked; raises as `complete` does.
+        """
+        job = _Job(gap, options, CancelToken(), asyncio.get_running_loop().create_future())
+        with self._condition:
+            if self._ahead is not None:
+                self._ahead.supersede()
+            self._ahead = job
+            self._condition.notify()
+        return await _answer_to(job)
 
     def supersede(self) -> None:
         """Nobody waits for what is running or queued any more."""
@@ -141,24 +154,23 @@ class EngineThread:
             completer.close()
 
     def _supersede_all(self) -> None:
-        for job in (self._next, self._running):
+        for job in (self._next, self._ahead, self._running):
             if job is not None:
                 job.supersede()
-        self._next = None
+        self._next = self._ahead = None
 
     def _run(self) -> None:
         while True:
             with self._condition:
                 idle = self._completer is not None and self._idle_seconds
-                while not (self._closed or self._reload or self._next):
+                while not (self._closed or self._reload or self._next or self._ahead):
                     if not self._condition.wait(idle or None) and idle:
                         break
                     idle = self._completer is not None and self._idle_seconds
                 if self._closed:
                     break
                 reload, self._reload = self._reload, False
-                job, self._next = self._next, None
-                self._running = job
+                job = self._taken()
             if reload:
                 self._unload()
                 self._begin()
@@ -168,6 +180,14 @@ class EngineThread:
             if job is not None:
                 self._answer(job)
         self._unload()
+
+    def _taken(self) -> _Job | None:
+        """What is to be done now, if anything is; what was asked comes first."""
+        if self._next is not None:
+            self._running, self._next = self._next, None
+        else:
+            self._running, self._ahead = self._ahead, None
+        return self._running
 
     def _begin(self) -> None:
         self._become(EngineState(LOADING))
@@ -219,6 +239,13 @@ class EngineThread:
                 return
             self.state = state
         self._changed(state)
+
+
+async def _answer_to(job: _Job) -> Completion:
+    try:
+        return await job.future
+    finally:
+        job.token.cancel()  # of no effect once it has answered
 
 
 class LookupThread:

@@ -18,6 +18,7 @@ from lsp_server.features import (
     commands,
     completion,
     configuration,
+    cursor,
     diagnostics,
     hover,
     inline_completion,
@@ -137,10 +138,12 @@ def _documents(server: FootnoteServer, session: Session, editor: Editor) -> None
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: types.DidOpenTextDocumentParams) -> None:
         diagnostics.opened(session, editor, params.text_document.uri)
+        cursor.opened(session, params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def changed(params: types.DidChangeTextDocumentParams) -> None:
         diagnostics.changed(session, editor, params.text_document.uri)
+        cursor.changed(session, params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: types.DidCloseTextDocumentParams) -> None:
@@ -165,6 +168,10 @@ def _requests(server: FootnoteServer, session: Session) -> None:
 
 
 def _own_messages(server: FootnoteServer, session: Session) -> None:
+    @server.feature(protocol.CURSOR)
+    def moved(params: Any) -> None:
+        cursor.moved(session, params)
+
     @server.feature(protocol.EXPLAIN)
     def explain(_params: Any) -> dict[str, Any]:
         return commands.explain(session)

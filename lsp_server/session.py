@@ -69,6 +69,7 @@ class Session:
     checks: dict[Document, asyncio.Task[None]] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)  # messages shown; each is shown once
     asking: object | None = None  # the newest request for a suggestion
+    _idle: asyncio.Task[None] | None = None  # what may be done when nothing is asked
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -77,6 +78,17 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._spent)
         return task
+
+    def when_idle(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this beside the messages until something is asked; it replaces what was to be done."""
+        self.interrupt()
+        self._idle = self.spawn(work)
+
+    def interrupt(self) -> None:
+        """Something is asked: whatever was done meanwhile gives way."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
 
     def _spent(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -60,6 +60,11 @@ class CompletionSettings:
         minimum=-1,
         maximum=100,
     )
+    warm_up: bool = _setting(
+        True,
+        "Read the text around the cursor into the model when it rests there and nothing else is "
+        "asked, so that the first suggestion comes as fast as the next.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

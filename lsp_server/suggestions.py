@@ -77,6 +77,7 @@ async def suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion,
     None where there are none; a newer ask ends this one so at its next step.
     """
     session.asking = ask
+    session.interrupt()
     try:
         suggestions = await _suggest(session, ask, entry)
     except NoSuggestion as reason:
@@ -153,7 +154,7 @@ async def _generate(
         min_confidence=None if least < 0 else least / 100,
         n_candidates=ask.n_wanted,
     )
-    gap = _gap(ask)
+    gap = gap_of(ask)
     try:
         completion = await session.engine.complete(gap, options)
     except ModelUnavailable:
@@ -268,7 +269,7 @@ def _with_verdict(
     return replace(suggestion, matches=matches, checked=True)
 
 
-def _gap(ask: Ask) -> Gap:
+def gap_of(ask: Ask) -> Gap:
     return Gap(ask.prefix, ask.suffix, ask.document.shown_path, ask.document.language)
 
 

@@ -6,6 +6,7 @@ import logging
 import traceback
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -21,6 +22,7 @@ from pygls.protocol import (
 
 from lsp_server import convert
 from lsp_server.documents import Documents
+from lsp_server.protocol import CURSOR
 
 _log = logging.getLogger(__name__)
 _LARGEST = 2**31 - 1  # of an LSP integer
@@ -61,6 +63,15 @@ def _position(value: Any, _type: type) -> types.Position:
 
 def _within(number: Any) -> int:
     return int(min(max(number, 0), _LARGEST))
+
+
+@dataclass
+class CursorMoved:
+    """The one notification that LSP does not know, as a message."""
+
+    params: types.TextDocumentPositionParams
+    method: str
+    jsonrpc: str
 
 
 class FootnoteProtocol(LanguageServerProtocol):
@@ -107,7 +118,10 @@ class FootnoteProtocol(LanguageServerProtocol):
         """As pygls does it, without its log of the whole message."""
         if "method" not in data:
             return super().structure_message(data)
-        other = JsonRPCRequestMessage if "id" in data else JsonRPCNotification
+        if "id" in data:
+            other: type = JsonRPCRequestMessage
+        else:
+            other = CursorMoved if data["method"] == CURSOR else JsonRPCNotification
         return self._converter.structure(data, self.get_message_type(data["method"]) or other)
 
     def refuse_unparsable(self) -> None:

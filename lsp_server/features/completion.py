@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from lsp_server import citations, convert, protocol
+from lsp_server import ahead, citations, convert, protocol
 from lsp_server.documents import Place, body
 from lsp_server.suggestions import ask_at, suggest
 
@@ -33,9 +33,11 @@ async def answer(session: Session, params: types.CompletionParams) -> types.Comp
         trigger="automatic",
     )
     line = body(document.lines[place.line])
-    ask = ask_at(document, document.offset(place), automatic=True)
+    offset = document.offset(place)
+    ask = ask_at(document, offset, automatic=True)
     suggestions = await suggest(session, ask, entry)
     if not suggestions:
+        ahead.unanswered(session, ask, entry, offset)
         return None
     suggestion = suggestions[0]
     word = _WORD.findall(line[: place.index])[0]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from lsp_server import citations, convert, protocol
+from lsp_server import ahead, citations, convert, protocol
 from lsp_server.documents import Document, Place, body
 from lsp_server.suggestions import ask_at, suggest
 
@@ -48,6 +48,7 @@ async def answer(
     lines = [*document.lines[place.line : place.line + 1]]
     suggestions = await suggest(session, ask, entry)
     if not suggestions:
+        ahead.unanswered(session, ask, entry, offset)
         return None
 
     def item(suggestion: Suggestion) -> types.InlineCompletionItem:

@@ -89,6 +89,20 @@ def kept_as_one(completer: LocalCompleter) -> int:
     return 1 if completer._decoder.model.is_exact else engine.prefix_cache.BLOCK
 
 
+def test_where_no_tokens_are_wanted_the_prompt_is_read_for_the_next_request(
+    completer: LocalCompleter,
+) -> None:
+    gap = Gap("z = 3\n" * 40 + "def g(b):\n    ", "\n")
+    read = ask(completer, gap, max_new_tokens=0)
+    found = ask(completer, gap, automatic=True, min_confidence=0.0)
+    ask(completer, Gap("other = {\n" * 40, "\n"))
+
+    assert (read.text, read.new_tokens, read.alternatives) == ("", 0, ())
+    block = kept_as_one(completer)
+    assert found.cached_tokens == (found.prompt_tokens - 1) // block * block
+    assert found.text == ask(completer, gap, automatic=True, min_confidence=0.0).text
+
+
 def test_a_branch_is_what_the_model_writes_behind_its_first_token(
     completer: LocalCompleter,
 ) -> None:

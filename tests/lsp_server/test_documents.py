@@ -77,3 +77,27 @@ def test_documents_are_found_however_their_uri_is_escaped() -> None:
 )
 def test_the_model_sees_folder_and_name_only(path: str, shown: str) -> None:
     assert shown_path(path) == shown
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text", "place"),
+    [
+        (Place(0, 1), Place(0, 1), "xy", Place(0, 3)),
+        (Place(0, 1), Place(1, 2), "", Place(0, 1)),
+        (Place(1, 0), Place(1, 0), "a\nbc", Place(2, 2)),
+        (Place(1, 1), Place(0, 2), "z", Place(0, 3)),
+    ],
+)
+def test_the_place_behind_an_edit_is_known(
+    start: Place, end: Place, text: str, place: Place
+) -> None:
+    document = Document("file:///a.py", "python", 1, ["one\n", "two\n", ""])
+    document.replace(start, end, text)
+
+    assert document.edited_place == place
+    document.replace_all("three")
+    assert document.edited_place is None
+
+
+def test_a_place_behind_the_end_is_the_end() -> None:
+    assert Document("file:///a.py", "python", 1, ["one\n", "two"]).offset(Place(9, 9)) == 7

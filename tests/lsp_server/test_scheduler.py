@@ -93,6 +93,52 @@ async def test_a_newer_request_supersedes_the_running_one() -> None:
     thread.close()
 
 
+async def test_what_is_done_ahead_waits_for_what_is_asked_and_gives_way_to_it() -> None:
+    gate = Gate()
+    thread, states = started(lambda: gate)
+    states.wait_for(READY)
+    asked = asyncio.ensure_future(thread.complete(Gap("asked", ""), OPTIONS))
+    await asyncio.to_thread(gate.begun.wait, 10)
+    replaced = asyncio.ensure_future(thread.ahead(Gap("replaced", ""), OPTIONS))
+    await asyncio.sleep(0)
+    ahead = asyncio.ensure_future(thread.ahead(Gap("ahead", ""), OPTIONS))
+    assert (await replaced).stop_reason == "superseded"
+    assert gate.cancelled == 0
+
+    gate.begun.clear()
+    gate.open.set()
+    assert (await asked).text == "ASKED"
+    assert (await ahead).text == "AHEAD"
+
+    gate.open.clear()
+    gate.begun.clear()
+    ahead = asyncio.ensure_future(thread.ahead(Gap("ahead", ""), OPTIONS))
+    await asyncio.to_thread(gate.begun.wait, 10)
+    asked = asyncio.ensure_future(thread.complete(Gap("asked", ""), OPTIONS))
+    assert (await ahead).stop_reason == "superseded"
+    gate.open.set()
+    assert (await asked).text == "ASKED"
+    assert gate.cancelled == 1
+    thread.close()
+
+
+async def test_what_is_done_ahead_waits_for_the_model() -> None:
+    hold, gate = threading.Event(), Gate()
+    gate.open.set()
+
+    def load_slowly() -> Gate:
+        hold.wait(10)
+        return gate
+
+    thread, _ = started(load_slowly)
+    ahead = asyncio.ensure_future(thread.ahead(Gap("ahead", ""), OPTIONS))
+    await asyncio.sleep(0)
+    hold.set()
+
+    assert (await ahead).text == "AHEAD"
+    thread.close()
+
+
 async def test_cancelling_the_waiter_stops_the_work() -> None:
     gate = Gate()
     thread, states = started(lambda: gate)

@@ -56,8 +56,22 @@ class Stage:
         fresh.replace(self.folder / "script.json")
 
     def calls(self) -> list[dict[str, Any]]:
-        lines = (self.folder / "calls.jsonl").read_text().splitlines()
-        return [call for call in map(json.loads, lines) if "before" in call]
+        """Those for text."""
+        return [call for call in self._calls() if call["max_new_tokens"] != 0]
+
+    def readings(self) -> list[dict[str, Any]]:
+        """Those that only have the prompt read."""
+        return [call for call in self._calls() if call["max_new_tokens"] == 0]
+
+    def began(self) -> list[str]:
+        """The line before the gap of each call, whatever it is for, from when it begins."""
+        return [line["began"] for line in self._lines() if "began" in line]
+
+    def _lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.folder / "calls.jsonl").read_text().splitlines()]
+
+    def _calls(self) -> list[dict[str, Any]]:
+        return [line for line in self._lines() if "before" in line]
 
 
 class Editor:
@@ -176,6 +190,10 @@ class Editor:
     def close_document(self, uri: str) -> None:
         self.client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
 
+    def rest(self, uri: str, at: Mapping[str, int]) -> None:
+        """Say where the cursor is."""
+        self.client.notify("footnote/cursor", {"textDocument": {"uri": uri}, "position": at})
+
     def ask(self, uri: str, at: Mapping[str, int], *, kind: int = 1, **context: Any) -> int:
         params = {
             "textDocument": {"uri": uri},
@@ -224,6 +242,12 @@ class Editor:
         """Why the last requests ended as they did, newest first."""
         requests = self.client.request("footnote/explain")["requests"]
         return [request["reason"] for request in requests]
+
+
+def until(happened: Callable[[], object]) -> None:
+    """Wait until something is so; the test's own time limit ends a vain wait."""
+    while not happened():
+        time.sleep(0.02)
 
 
 def only_item(result: Any) -> dict[str, Any] | None:

@@ -9,7 +9,8 @@ read at every call, so that a test can change it while the server runs:
 The first rule whose `when` fits counts. In the text, {before} and {after} are the line around the
 cursor, {prefix} and {suffix} all of it, {calls} the number of this call; `others` are texts too,
 given where several candidates are wanted, and a text that is banned is none. `calls.jsonl` records
-each call: what was asked, and how it ended.
+each call: what was asked, and how it ended. With {"model": FOLDER} in the script at the start a
+real model answers, and the record is the same. A call for no tokens is recorded and says nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from engine.api import (  # noqa: E402
     ModelInfo,
     ModelUnavailable,
 )
+from engine.loading import load  # noqa: E402
 
 NAME = "staged"
 
@@ -42,9 +44,17 @@ class StagedCompleter:
     def __init__(self, stage: Path) -> None:
         self._stage = stage
         self._calls = 0
+        folder = self.script().get("model")
+        self._real = load(folder, threads=1) if folder else None
 
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
-        self._calls += 1
+        self._record_line({"began": gap.prefix.rpartition("\n")[2]})
+        if self._real is not None:
+            found = self._real.complete(gap, options, cancel)
+            ended = "cancelled" if found.stop_reason == "cancelled" else "done"
+            self._record(gap, options, ended)
+            return found
+        self._calls += options.max_new_tokens != 0
         rule = next(
             (rule for rule in self.script()["rules"] if gap.prefix.endswith(rule.get("when", ""))),
             {"text": ""},
@@ -56,6 +66,8 @@ class StagedCompleter:
         if cancel.cancelled:
             ended = "cancelled"
         self._record(gap, options, ended)
+        if options.max_new_tokens == 0:
+            return Completion("", "length")
         if rule.get("error"):
             raise RuntimeError(rule["error"])
         if ended == "cancelled":
@@ -96,6 +108,7 @@ class StagedCompleter:
                 "automatic": options.automatic,
                 "banned": len(options.banned),
                 "candidates": options.n_candidates,
+                "max_new_tokens": options.max_new_tokens,
                 "ended": ended,
             }
         )
@@ -114,7 +127,7 @@ def main() -> int:
 
     stage = Path(sys.argv[1])
 
-    def load(_model: str | None) -> StagedCompleter:
+    def staged(_model: str | None) -> StagedCompleter:
         completer = StagedCompleter(stage)
         script = completer.script()
         time.sleep(script.get("load_ms", 0) / 1000)
@@ -123,7 +136,7 @@ def main() -> int:
         return completer
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    return transport.serve_stdio(build_server(Parts(load, open_index)).protocol)
+    return transport.serve_stdio(build_server(Parts(staged, open_index)).protocol)
 
 
 if __name__ == "__main__":

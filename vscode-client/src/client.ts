@@ -3,20 +3,26 @@
 import * as vscode from "vscode";
 import { LanguageClient, State, type LanguageClientOptions } from "vscode-languageclient/node";
 
-import { ERROR, EXPLAIN, INACTIVE, NORMAL, STATUS, type ExplainResult, type StatusParams } from "./protocol";
+import { CURSOR, ERROR, EXPLAIN, INACTIVE, NORMAL, STATUS, type ExplainResult, type StatusParams } from "./protocol";
 import { findServer } from "./server";
 import type { Status } from "./status";
 
 export class Client implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private queue: Promise<void> = Promise.resolve();
+  private readonly watched: vscode.Disposable;
 
   constructor(
     private readonly context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
     private readonly languages: readonly string[],
     private readonly onStatus: (status: Status) => void,
-  ) {}
+  ) {
+    this.watched = vscode.Disposable.from(
+      vscode.window.onDidChangeTextEditorSelection(({ textEditor }) => this.tellCursor(textEditor)),
+      vscode.window.onDidChangeActiveTextEditor((editor) => this.tellCursor(editor)),
+    );
+  }
 
   /** Start the server, ending the one that runs. Calls wait for each other and never overlap. */
   restart(): Promise<void> {
@@ -36,7 +42,29 @@ export class Client implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.watched.dispose();
     void this.stop();
+  }
+
+  /** Say where the cursor is: the model reads the text around it while nothing is asked. */
+  private tellCursor(editor: vscode.TextEditor | undefined): void {
+    const client = this.client;
+    if (client?.state !== State.Running || editor === undefined || !mayComplete(editor.document)) {
+      return;
+    }
+    if (vscode.languages.match(this.selector(), editor.document) === 0) {
+      return;
+    }
+    const convert = client.code2ProtocolConverter;
+    void client.sendNotification(CURSOR, convert.asTextDocumentPositionParams(editor.document, editor.selection.active));
+  }
+
+  private selector(): { language: string; scheme: string }[] {
+    return this.languages.flatMap((language) => [
+      { language, scheme: "file" },
+      { language, scheme: "untitled" },
+      { language, scheme: "vscode-notebook-cell" },
+    ]);
   }
 
   private enqueue(change: () => Promise<void>): Promise<void> {
@@ -68,6 +96,7 @@ export class Client implements vscode.Disposable {
     });
     this.client = client;
     await client.start();
+    this.tellCursor(vscode.window.activeTextEditor);
   }
 
   private async end(): Promise<void> {
@@ -80,11 +109,7 @@ export class Client implements vscode.Disposable {
 
   private options(): LanguageClientOptions {
     return {
-      documentSelector: this.languages.flatMap((language) => [
-        { language, scheme: "file" },
-        { language, scheme: "untitled" },
-        { language, scheme: "vscode-notebook-cell" },
-      ]),
+      documentSelector: this.selector(),
       initializationOptions: () => vscode.workspace.getConfiguration("footnote"),
       outputChannel: this.log,
       synchronize: { configurationSection: "footnote" },

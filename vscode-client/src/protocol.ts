@@ -2,6 +2,7 @@
 
 export const STATUS = "footnote/status";
 export const EXPLAIN = "footnote/explain";
+export const CURSOR = "footnote/cursor";
 export const SOURCE_SCHEME = "footnote-source";
 export const COMMAND_ACCEPTED = "footnote.accepted";
 export const COMMAND_EXPLAIN = "footnote.explain";

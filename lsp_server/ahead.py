@@ -1,0 +1,61 @@
+"""What is done before anybody asks, while nothing is asked; whatever is asked ends it at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from engine.api import CompletionOptions, ModelUnavailable
+from lsp_server.scheduler import LOADING, READY
+from lsp_server.suggestions import Ask, ask_at, gap_of, gate
+
+if TYPE_CHECKING:
+    from lsp_server.documents import Document
+    from lsp_server.session import Session
+    from lsp_server.trace import Entry
+
+_REST_S = 0.15  # without a message before work begins: longer than most pauses between keys
+
+_PROMPT_ONLY = CompletionOptions(max_new_tokens=0)
+
+
+def rests(session: Session, document: Document, offset: int) -> None:
+    """The cursor may stay there: soon the model reads the text around it."""
+    if session.settings.completion.warm_up:
+        session.when_idle(_read(session, document, document.version, offset))
+
+
+def unanswered(session: Session, ask: Ask, entry: Entry, offset: int) -> None:
+    """Nothing was suggested; the model may not even have been asked."""
+    if session.asking is ask and not _is_past(session, ask) and "source" not in entry.details:
+        rests(session, ask.document, offset)
+
+
+def was_asked(session: Session, document: Document, offset: int) -> bool:
+    """Whether the newest request was made there, so that there is nothing to read."""
+    ask = session.asking
+    return (
+        isinstance(ask, Ask)
+        and ask.document is document
+        and not _is_past(session, ask)
+        and len(ask.prefix) == offset
+    )
+
+
+async def _read(session: Session, document: Document, version: int, offset: int) -> None:
+    await asyncio.sleep(_REST_S)
+    if document.version != version or session.engine.state.name not in (LOADING, READY):
+        return
+    ask = ask_at(document, offset, automatic=False)
+    if _is_past(session, ask) or gate(ask, session.settings) is not None:
+        return
+    try:
+        await session.engine.ahead(gap_of(ask), _PROMPT_ONLY)
+    except ModelUnavailable:
+        return  # the status says so
+
+
+def _is_past(session: Session, ask: Ask) -> bool:
+    """Whether the document has changed since, or was closed."""
+    document = ask.document
+    return document.version != ask.version or session.documents.get(document.uri) is not document

@@ -1,0 +1,130 @@
+"""What the server does while nothing is asked: it reads the prompt, and gives way to any request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.editor import Editor, Stage, until
+from tests.support.tiny import write_tiny
+
+ABOVE = "value = 1\n" * 20
+BLOCK = 64  # tokens that every backend keeps
+
+
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Editor, Stage]]:
+    """A server with a real model, tiny, and the record of its calls."""
+    folder = tmp_path_factory.mktemp("reading")
+    stage = Stage(folder / "stage")
+    stage.write(model=str(write_tiny(folder / "tiny")))
+    with Editor(stage.command) as editor:
+        editor.ready()
+        yield editor, stage
+
+
+def newest(editor: Editor) -> dict[str, Any]:
+    """What is known about the last request."""
+    return editor.client.request("footnote/explain")["requests"][0]["details"]
+
+
+def is_read(stage: Stage, line: str) -> bool:
+    return any(call["before"] == line and call["ended"] == "done" for call in stage.readings())
+
+
+def test_the_first_completion_in_an_opened_file_finds_its_prompt(
+    reading: tuple[Editor, Stage],
+) -> None:
+    editor, stage = reading
+    uri, at = editor.open_at(f"{ABOVE}opened = <CURSOR>")
+    until(lambda: is_read(stage, "opened = "))
+    editor.suggestion(uri, at)
+
+    details = newest(editor)
+    assert details["cached_tokens"] >= (details["prompt_tokens"] - 1) // BLOCK * BLOCK > 0
+
+
+def test_where_the_editor_says_that_the_cursor_is_the_prompt_is_read(
+    reading: tuple[Editor, Stage],
+) -> None:
+    editor, stage = reading
+    uri, at = editor.open_at(f"{ABOVE}told = <CURSOR>\n\nprint(told)\n" + ABOVE)
+    editor.rest(uri, at)
+    until(lambda: is_read(stage, "told = "))
+    editor.suggestion(uri, at)
+
+    details = newest(editor)
+    assert details["cached_tokens"] >= (details["prompt_tokens"] - 1) // BLOCK * BLOCK > 0
+
+
+def test_what_is_typed_after_a_pause_finds_its_prompt_too(reading: tuple[Editor, Stage]) -> None:
+    editor, stage = reading
+    uri, at = editor.open_at(f"{ABOVE}typed <CURSOR>\n" + ABOVE)
+    at = editor.type(uri, at, "= ")
+    until(lambda: is_read(stage, "typed = "))
+    at = editor.type(uri, at, "x")
+    editor.suggestion(uri, at, kind=2)
+
+    details = newest(editor)
+    assert details["cached_tokens"] >= (details["prompt_tokens"] - 3) // BLOCK * BLOCK > 0
+
+
+def test_after_a_deletion_nothing_is_suggested_but_the_prompt_is_read(
+    editor: Editor, stage: Stage
+) -> None:
+    stage.write({"text": "value"})
+    uri, at = editor.open_at("gone = one<CURSOR>")
+    before = {"line": 0, "character": 7}
+    editor.change(uri, {"range": {"start": before, "end": at}, "text": ""})
+    assert editor.suggestion(uri, before, kind=2) is None
+    assert editor.reasons()[0] == "gated:deletion"
+
+    until(lambda: is_read(stage, "gone = "))
+
+
+def test_a_request_ends_the_reading_of_another_prompt(editor: Editor, stage: Stage) -> None:
+    stage.write({"when": "slow = ", "delay_ms": 60_000}, {"text": "value"})
+    editor.open("slow = ")
+    until(lambda: "slow = " in stage.began())
+
+    assert editor.suggestion(*editor.open_at("fast = <CURSOR>"))["insertText"] == "fast = value"
+    assert [call["ended"] for call in stage.readings()] == ["cancelled"]
+
+
+def test_a_file_that_is_opened_while_the_model_loads_is_read_afterwards(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "stage")
+    stage.write({"text": "value"}, load_ms=700)
+    with Editor(stage.command) as editor:
+        editor.open("early = ")
+        until(lambda: is_read(stage, "early = "))
+
+
+def test_only_the_newest_of_many_opened_files_is_read(editor: Editor, stage: Stage) -> None:
+    stage.write({"text": "value"})
+    for number in range(20):
+        editor.open(f"file{number} = ")
+    until(lambda: is_read(stage, "file19 = "))
+
+    assert len(stage.readings()) == 1
+
+
+def test_a_cursor_that_cannot_be_read_does_no_harm(stage: Stage) -> None:
+    stage.write({"text": "value"})
+    with Editor(stage.command, stderr_allowed="a message that cannot be read") as editor:
+        editor.ready()
+        uri, at = editor.open_at("x = <CURSOR>")
+        nowhere = {"line": 10**12, "character": -3}
+        for params in (
+            None,
+            [],
+            {"textDocument": {"uri": uri}, "position": "here"},
+            {"textDocument": {"uri": "file:///unknown.py"}, "position": at},
+            {"textDocument": {"uri": uri}, "position": nowhere},
+        ):
+            editor.client.notify("footnote/cursor", params)
+        editor.client.reply(editor.client.ask("footnote/cursor", {"textDocument": {"uri": uri}}))
+
+        assert editor.suggestion(uri, at)["insertText"] == "x = value"
