@@ -49,6 +49,24 @@ KNOWN = (
     _alone("<fim-prefix>", "<fim-suffix>", "<fim-middle>", "<|endoftext|>"),
 )
 
+# None of these is text, whether or not a publisher's tokenizer.json marks it as special: Qwen's
+# does not, and a document that spells one must not become one.
+SENTINELS = frozenset(
+    token
+    for layout in KNOWN
+    for token in (
+        layout.prefix,
+        layout.suffix,
+        layout.middle,
+        layout.end,
+        layout.repo_name,
+        layout.file_sep,
+    )
+    if token
+) | frozenset(
+    "<fim_pad> <|fim_pad|> <fim-pad> <filename> <reponame> <repo_name> <file_sep> <|cursor|>".split()
+)
+
 
 def layout_of(token_to_id: Callable[[str], int | None]) -> FimLayout | None:
     """The first layout whose tokens the vocabulary has, or None: no such model."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import ModelUnavailable
+from engine.layouts import SENTINELS
 
 _INCOMPLETE = "\ufffd"  # what a decoder shows for bytes that are no whole character yet
 
@@ -120,11 +121,51 @@ def clean(text: str) -> str:
     return text
 
 
+def as_parts(text: str) -> str:
+    """A tokenizer.json for texts that stand inside others: what is around a gap, what fills it.
+
+    Vocabularies of SentencePiece's kind put a blank before a text and take it from its start again,
+    which would lose blanks from tokens that are shown one by one. Sentinels are made special.
+    """
+    values = json.loads(text)
+    changed = False
+    for token in values.get("added_tokens") or []:
+        if token["content"] in SENTINELS and not token.get("special"):
+            token["special"] = changed = True
+    for name, key in (
+        ("normalizer", "normalizers"),
+        ("pre_tokenizer", "pretokenizers"),
+        ("decoder", "decoders"),
+    ):
+        step = values.get(name)
+        if not isinstance(step, dict):
+            continue
+        parts = step.get(key, [step])
+        kept = [_inside(each) for each in parts if not _at_the_start(each)]
+        if kept != parts:
+            values[name] = {"type": "Sequence", key: kept} if kept else None
+            changed = True
+    return json.dumps(values, ensure_ascii=False) if changed else text
+
+
+def _at_the_start(step: dict[str, Any]) -> bool:
+    return step["type"] == "Prepend" or bool(step["type"] == "Strip" and step.get("start"))
+
+
+def _inside(step: dict[str, Any]) -> dict[str, Any]:
+    if step["type"] != "Metaspace":
+        return step
+    return {**step, "prepend_scheme": "never"} | (
+        {"add_prefix_space": False} if "add_prefix_space" in step else {}
+    )
+
+
 def load_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json; ModelUnavailable when it is damaged."""
     from tokenizers import Tokenizer as Vocabulary
 
     try:
-        return Tokenizer(Vocabulary.from_file(str(path)))
+        text = path.read_text(encoding="utf-8")
+        return Tokenizer(Vocabulary.from_str(as_parts(text)))
     except Exception as error:  # the library raises bare Exceptions
         raise ModelUnavailable(f"{path} is damaged ({error}): copy the folder again") from error

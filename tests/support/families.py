@@ -68,3 +68,55 @@ def write_family(
         json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"})
     )
     return folder
+
+
+BYTES = tuple(f"<0x{number:02X}>" for number in range(256))
+# The special tokens of each family, in its own spelling: the begin token first, if it has one.
+SPECIALS: dict[str, tuple[str, ...]] = {
+    "starcoder": ("<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<fim_pad>", "<|endoftext|>", "<filename>", "<reponame>"),
+    "starcoder2": ("<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<fim_pad>", "<|endoftext|>", "<repo_name>", "<file_sep>"),
+    "qwen2.5-coder": (
+        "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|endoftext|>", "<|repo_name|>", "<|file_sep|>",
+    ),
+    "deepseek-coder": (
+        "<\uff5cbegin\u2581of\u2581sentence\uff5c>", "<\uff5cend\u2581of\u2581sentence\uff5c>", "<\uff5cfim\u2581begin\uff5c>",
+        "<\uff5cfim\u2581hole\uff5c>", "<\uff5cfim\u2581end\uff5c>",
+    ),
+    "codegemma": ("<bos>", "<eos>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_separator|>"),
+    "codellama": ("<s>", "</s>", "\u2581<PRE>", "\u2581<SUF>", "\u2581<MID>", "\u2581<EOT>"),
+    "granite": ("<|end_of_text|>", "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<fim_pad>"),
+    "santacoder": ("<|endoftext|>", "<fim-prefix>", "<fim-middle>", "<fim-suffix>", "<fim-pad>"),
+}  # fmt: skip
+_BEGINS = ("deepseek-coder", "codegemma", "codellama")
+_UNMARKED = ("qwen2.5-coder",)  # its sentinels are added tokens, but not special ones
+
+
+def family_tokenizer(name: str) -> Any:
+    """A small vocabulary built as the family builds its own: byte-level, or SentencePiece's way."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, processors
+
+    tokens = SPECIALS[name]
+    if name in ("codegemma", "codellama"):
+        words = [*tokens, "<unk>", *BYTES, "\u2581", *"abcdefghijklmnopqrstuvwxyz()=:.,"]
+        merges = [("\u2581", "a"), ("\u2581", "="), ("i", "n")]
+        vocabulary = {
+            each: number for number, each in enumerate([*words, "\u2581a", "\u2581=", "in"])
+        }
+        tokenizer = Tokenizer(
+            models.BPE(vocabulary, merges, byte_fallback=True, fuse_unk=True, unk_token="<unk>")
+        )
+        blanks = normalizers.Replace(" ", "\u2581")
+        tokenizer.normalizer = blanks
+        steps = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
+        if name == "codellama":
+            tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), blanks])
+            steps.append(decoders.Strip(" ", 1, 0))
+        tokenizer.decoder = decoders.Sequence(steps)
+        tokenizer.add_special_tokens([AddedToken(each, normalized=False) for each in tokens])
+    else:
+        tokenizer = tiny_tokenizer(tokens, marked=name not in _UNMARKED)
+    if name in _BEGINS:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{tokens[0]} $A", special_tokens=[(tokens[0], tokenizer.token_to_id(tokens[0]))]
+        )
+    return tokenizer

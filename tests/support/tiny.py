@@ -41,18 +41,19 @@ MERGES = (
 )
 
 
-def tiny_tokenizer() -> Any:
-    """A `tokenizers.Tokenizer`: 16 special tokens, 256 bytes, a few merges."""
+def tiny_tokenizer(specials: tuple[str, ...] = SPECIALS, *, marked: bool = True) -> Any:
+    """A `tokenizers.Tokenizer`: special tokens, 256 bytes, a few merges; marked as special or not."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = [*SPECIALS, *alphabet, *("".join(pair) for pair in MERGES)]
+    words = [*specials, *alphabet, *("".join(pair) for pair in MERGES)]
     tokenizer = Tokenizer(
         models.BPE(vocab={word: index for index, word in enumerate(words)}, merges=list(MERGES))
     )
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(each, special=True) for each in SPECIALS])
+    added = [AddedToken(each, special=marked) for each in specials]
+    (tokenizer.add_special_tokens if marked else tokenizer.add_tokens)(added)
     return tokenizer
 
 
