@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.api import CompletionOptions, ModelUnavailable
 from lsp_server.scheduler import LOADING, READY
-from lsp_server.suggestions import Ask, ask_at, gap_of, gate
+from lsp_server.suggestions import Ask, ask_at, follow, gap_of, gate
 
 if TYPE_CHECKING:
+    from lsp_server.cache import Suggestion
     from lsp_server.documents import Document
     from lsp_server.session import Session
     from lsp_server.trace import Entry
@@ -40,6 +42,38 @@ def was_asked(session: Session, document: Document, offset: int) -> bool:
         and not _is_past(session, ask)
         and len(ask.prefix) == offset
     )
+
+
+def shown(session: Session, ask: Ask, suggestion: Suggestion) -> None:
+    """The typist reads a suggestion: soon what follows it is computed, as if it were accepted."""
+    if session.settings.completion.look_ahead:
+        session.when_idle(_look(session, ask, suggestion))
+
+
+async def _look(session: Session, ask: Ask, suggestion: Suggestion) -> None:
+    await asyncio.sleep(_REST_S)
+    if _is_past(session, ask) or session.engine.state.name != READY:
+        return
+    accepted = replace(
+        ask,
+        prefix=ask.prefix + suggestion.text,
+        suffix=ask.suffix[suggestion.replace_after :],
+        automatic=True,
+    )
+    where = (ask.document.uri, accepted.prefix, accepted.suffix)
+    # Typing along a suggestion shows the rest of it: what follows is the same, and done already.
+    if where == session.looked_at or gate(accepted, session.settings) is not None:
+        return
+    if session.cache.find(uri=where[0], prefix=where[1], suffix=where[2]) is not None:
+        return
+    entry = session.trace.unlisted(
+        file=ask.document.shown_path,
+        language=ask.document.language,
+        line=accepted.prefix.count("\n") + 1,
+        trigger="ahead",
+    )
+    if await follow(session, accepted, entry):
+        session.looked_at = where
 
 
 async def _read(session: Session, document: Document, version: int, offset: int) -> None:

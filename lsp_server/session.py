@@ -69,6 +69,7 @@ class Session:
     checks: dict[Document, asyncio.Task[None]] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)  # messages shown; each is shown once
     asking: object | None = None  # the newest request for a suggestion
+    looked_at: object | None = None  # the accepted suggestion that was followed up last
     _idle: asyncio.Task[None] | None = None  # what may be done when nothing is asked
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 

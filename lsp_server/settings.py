@@ -65,6 +65,11 @@ class CompletionSettings:
         "Read the text around the cursor into the model when it rests there and nothing else is "
         "asked, so that the first suggestion comes as fast as the next.",
     )
+    look_ahead: bool = _setting(
+        True,
+        "While a suggestion is shown and nothing else is asked, compute what would follow it, so "
+        "that the next suggestion is there when this one is accepted.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from lsp_server.session import Session
     from lsp_server.settings import Settings
     from lsp_server.trace import Entry
+
+    Run = Callable[[Gap, CompletionOptions], Awaitable[Completion]]
 
 LARGEST_DOCUMENT = 1 << 20  # characters
 CANDIDATES = 3  # for somebody who asks: the best, and two others
@@ -109,7 +112,7 @@ async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion
         raise NoSuggestion(f"model-{session.engine.state.name}")
     if ask.automatic:
         await _wait(session, ask, debounce_seconds(ask, session.settings))
-    generated = await _generate(session, ask, entry)
+    generated = await _generate(session, ask, entry, run=session.engine.complete)
     allowed = await _allowed(session, ask, entry, generated)
     await _wait(session, ask, _show_delay_seconds(ask, session.settings) if ask.automatic else 0)
     return allowed
@@ -142,8 +145,25 @@ def _show_delay_seconds(ask: Ask, settings: Settings) -> float:
     return max(0.0, shown_at - time.monotonic())
 
 
+async def follow(session: Session, ask: Ask, entry: Entry) -> bool:
+    """Make a suggestion that nobody asked for yet, when nothing is asked; it waits in the cache.
+
+    There it is judged like any other when it is wanted. False where it was given up.
+    """
+    try:
+        await _generate(session, ask, entry, run=session.engine.ahead)
+    except NoSuggestion as reason:
+        return str(reason) not in ("superseded", "cancelled")
+    return True
+
+
 async def _generate(
-    session: Session, ask: Ask, entry: Entry, banned: tuple[str, ...] = ()
+    session: Session,
+    ask: Ask,
+    entry: Entry,
+    *,
+    run: Run,
+    banned: tuple[str, ...] = (),
 ) -> tuple[Suggestion, ...]:
     wanted = session.settings.completion
     limit, least = wanted.time_limit_ms, wanted.min_confidence_percent
@@ -156,7 +176,7 @@ async def _generate(
     )
     gap = gap_of(ask)
     try:
-        completion = await session.engine.complete(gap, options)
+        completion = await run(gap, options)
     except ModelUnavailable:
         raise NoSuggestion("model-unavailable") from None
     except Exception as error:  # noqa: BLE001 -- the editor gets an empty answer, the log a line
@@ -224,7 +244,8 @@ async def _allowed(
             raise NoSuggestion("dropped:unchecked")
         if left:
             banned += tuple(each.text for each in suggestions)
-            suggestions = await _generate(session, ask, entry, banned)
+            run = session.engine.complete
+            suggestions = await _generate(session, ask, entry, run=run, banned=banned)
     raise NoSuggestion("dropped:near-verbatim")
 
 

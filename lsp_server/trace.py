@@ -43,9 +43,13 @@ class Trace:
         self._numbers = itertools.count(1)
 
     def begin(self, *, file: str, language: str, line: int, trigger: str) -> Entry:
-        entry = Entry(f"s{next(self._numbers)}", file, language, line, trigger)
+        entry = self.unlisted(file=file, language=language, line=line, trigger=trigger)
         self._entries.append(entry)
         return entry
+
+    def unlisted(self, *, file: str, language: str, line: int, trigger: str) -> Entry:
+        """For what nobody asked: it has a number of its own, and no place in the ring."""
+        return Entry(f"s{next(self._numbers)}", file, language, line, trigger)
 
     def accepted(self, key: str) -> None:
         """Note it at the request that made the suggestion, and at those that showed it again."""

@@ -40,6 +40,7 @@ async def answer(session: Session, params: types.CompletionParams) -> types.Comp
         ahead.unanswered(session, ask, entry, offset)
         return None
     suggestion = suggestions[0]
+    ahead.shown(session, ask, suggestion)
     word = _WORD.findall(line[: place.index])[0]
     start = Place(0, place.index - len(word))
     end = Place(0, min(place.index + suggestion.replace_after, len(line)))

@@ -51,6 +51,8 @@ async def answer(
         ahead.unanswered(session, ask, entry, offset)
         return None
 
+    ahead.shown(session, ask, suggestions[0])
+
     def item(suggestion: Suggestion) -> types.InlineCompletionItem:
         end = Place(0, min(place.index + suggestion.replace_after, len(body(lines[0]))))
         found = convert.range_of(lines, Place(0, start.index), end, encoding)

@@ -144,3 +144,35 @@ async def test_after_an_answer_there_is_nothing_to_read(engine: Engine) -> None:
     assert engine.done == []
     document.version = 2
     assert not ahead.was_asked(session, document, 4)
+
+
+async def shown(session: Session, document: Document) -> None:
+    """One suggestion is asked for and shown."""
+    ask = ask_at(document, 4, automatic=True)
+    entry = session.trace.begin(file="a.py", language="python", line=1, trigger="automatic")
+    (suggestion,) = await suggest(session, ask, entry)
+    ahead.shown(session, ask, suggestion)
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_what_follows_a_suggestion_is_computed_unless_that_is_off(
+    engine: Engine, on: bool
+) -> None:
+    session = session_of(engine, completion={"lookAhead": on, "minShowDelayMs": 0})
+    engine.texts = ["one", "two"]
+    await shown(session, opened(session, "x = \ny"))
+    await rested(session)
+
+    assert [gap.prefix for gap, _ in engine.done] == (["x = one"] if on else [])
+    assert len(session.trace.newest_first()) == 1
+
+
+async def test_where_nothing_follows_it_is_not_tried_again(engine: Engine) -> None:
+    session = session_of(engine, completion={"minShowDelayMs": 0})
+    engine.texts = ["one"]
+    document = opened(session)
+    for _ in range(3):
+        await shown(session, document)
+        await rested(session)
+
+    assert (len(engine.done), engine.asked) == (1, 1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import tiny_corpus
 from tests.support.editor import Editor, Stage, until
 from tests.support.tiny import write_tiny
 
@@ -109,6 +110,123 @@ def test_only_the_newest_of_many_opened_files_is_read(editor: Editor, stage: Sta
     until(lambda: is_read(stage, "file19 = "))
 
     assert len(stage.readings()) == 1
+
+
+@pytest.fixture(scope="module")
+def looking(stage: Stage) -> Iterator[Editor]:
+    """A server that computes what follows a suggestion."""
+    with Editor(stage.command, look_ahead=True) as editor:
+        editor.ready()
+        yield editor
+
+
+def done(stage: Stage) -> list[str]:
+    """The lines before the gaps that were filled."""
+    return [call["before"] for call in stage.calls() if call["ended"] == "done"]
+
+
+def accept(editor: Editor, uri: str, at: dict[str, int], text: str) -> dict[str, int]:
+    """Insert what was suggested; the position behind it."""
+    return editor.type(uri, at, text)
+
+
+def test_accepting_a_suggestion_shows_the_next_without_a_model_call(
+    looking: Editor, stage: Stage
+) -> None:
+    stage.write({"when": "a = ", "text": "one + "}, {"when": "one + ", "text": "two"})
+    uri, at = looking.open_at("a = <CURSOR>")
+    looking.suggestion(uri, at, kind=2)
+    until(lambda: done(stage) == ["a = ", "a = one + "])
+    at = accept(looking, uri, at, "one + ")
+
+    assert looking.suggestion(uri, at, kind=2)["insertText"] == "a = one + two"
+    assert looking.reasons()[0] == "cache"
+    assert done(stage)[:2] == ["a = ", "a = one + "]
+    assert [call["automatic"] for call in stage.calls()[:2]] == [True, True]
+
+
+def test_what_is_replaced_behind_the_cursor_is_gone_when_it_is_accepted(
+    looking: Editor, stage: Stage
+) -> None:
+    stage.write(
+        {"when": "print(", "text": "value)", "replace_after": 1},
+        {"when": "print(value)", "text": "  # {after}."},
+    )
+    uri, at = looking.open_at("print(<CURSOR>) + b")
+    looking.suggestion(uri, at)
+    until(lambda: "print(value)" in done(stage))
+    end = {"line": 0, "character": at["character"] + 1}
+    looking.change(uri, {"range": {"start": at, "end": end}, "text": "value)"})
+    at = {"line": 0, "character": 12}
+
+    assert looking.suggestion(uri, at, kind=2)["insertText"] == "print(value)  #  + b."
+    assert looking.reasons()[0] == "cache"
+
+
+def test_only_one_suggestion_ahead_and_only_of_the_first(looking: Editor, stage: Stage) -> None:
+    stage.write(
+        {"when": "c = ", "text": "one", "others": ["two"]},
+        {"when": "one", "text": ".more"},
+        {"when": "", "text": "never"},
+    )
+    uri, at = looking.open_at("c = <CURSOR>")
+    assert len(looking.suggestions(uri, at)) == 2
+    until(lambda: done(stage) == ["c = ", "c = one"])
+    # Typing along shows the rest again; what follows it is known already.
+    for stroke in "on":
+        at = looking.type(uri, at, stroke)
+        looking.suggestion(uri, at, kind=2)
+    other = looking.open("later = ")
+    until(lambda: is_read(stage, "later = "))
+    looking.close_document(other)
+
+    assert done(stage) == ["c = ", "c = one"]
+
+
+def test_a_request_ends_what_is_computed_ahead(looking: Editor, stage: Stage) -> None:
+    stage.write(
+        {"when": "d = ", "text": "one"}, {"when": "one", "text": "x", "delay_ms": 60_000},
+        {"text": "value"},
+    )  # fmt: skip
+    uri, at = looking.open_at("d = <CURSOR>")
+    looking.suggestion(uri, at, kind=2)
+    until(lambda: "d = one" in stage.began())
+
+    assert looking.suggestion(*looking.open_at("e = <CURSOR>"))["insertText"] == "e = value"
+    ended = {call["before"]: call["ended"] for call in stage.calls()}
+    assert ended["d = one"] == "cancelled"
+
+
+def test_what_was_computed_ahead_is_cited_or_hidden_like_any_other(
+    stage: Stage, tmp_path: Path
+) -> None:
+    tiny_corpus.build(tmp_path)
+    head, _, body = tiny_corpus.INTERVALS.partition("    merged = []")
+    body = f"merged = []{body}"
+    env = {"FOOTNOTE_HOME": str(tmp_path)}
+    with Editor(stage.command, look_ahead=True, env=env, said=()) as editor:
+        editor.ready()
+        for mode in ("warn", "hide"):
+            settings = {"attribution": {"mode": mode, "budgetMs": 1000}}
+            editor.client.notify(
+                "workspace/didChangeConfiguration", {"settings": {"footnote": settings}}
+            )
+            stage.write(
+                {"when": f"{head}    ", "text": body}, {"when": "# head\n", "text": f"{head}    "}
+            )
+            uri, at = editor.open_at(f"# {mode}\n# head\n<CURSOR>\n")
+            editor.suggestion(uri, at, kind=2)
+            until(lambda: len(done(stage)) == 2)
+            editor.type(uri, at, f"{head}    ")
+            at = {"line": at["line"] + head.count("\n"), "character": 4}
+            item = editor.suggestion(uri, at, kind=2)
+            if mode == "warn":
+                assert item["command"]["title"] == "100% like spans 1.2 (BSD-3-Clause)"
+                assert editor.reasons()[0] == "cache"
+            else:
+                assert item is None
+                assert editor.reasons()[0] == "dropped:near-verbatim"
+            assert done(stage)[2:] == []
 
 
 def test_a_cursor_that_cannot_be_read_does_no_harm(stage: Stage) -> None:

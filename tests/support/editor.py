@@ -83,6 +83,7 @@ class Editor:
         *,
         capabilities: Mapping[str, Any] = GHOST,
         options: Any = None,
+        look_ahead: bool = False,
         answers: Mapping[str, Callable[[Any], Any]] | None = None,
         allowed: set[str] = frozenset(),  # type: ignore[assignment]
         said: tuple[str, ...] = (NO_INDEX,),
@@ -90,6 +91,8 @@ class Editor:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
+        # Most tests count the calls of the model, or change its script between two requests.
+        options = {"completion.lookAhead": look_ahead, **(options or {})}
         self.client = Client(command, cwd=cwd, env=env, answers=answers)
         self._allowed = _ALWAYS | set(allowed)
         self._said = said
