@@ -55,6 +55,7 @@ def load_in_worker(
     dtype: str = "auto",
     threads: int = 0,
     backend: str = "auto",
+    prompt_tokens: int = 0,
     on_state: Callable[[WorkerState], None] | None = None,
 ) -> WorkerCompleter:
     """The same in a child process, at once; the model loads meanwhile.
@@ -66,7 +67,14 @@ def load_in_worker(
     if not name.startswith(SCRIPTED):
         name = str(folder_of(model))
     return WorkerCompleter(
-        {"model": name, "dtype": dtype, "threads": threads, "backend": backend}, on_state
+        {
+            "model": name,
+            "dtype": dtype,
+            "threads": threads,
+            "backend": backend,
+            "prompt_tokens": prompt_tokens,
+        },
+        on_state,
     )
 
 

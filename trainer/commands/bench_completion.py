@@ -73,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, help="checkpoint folder (default: the embedded one)")
     parser.add_argument("--sessions", type=int, default=12, help="files to work in (default 12)")
     parser.add_argument("--keystrokes", type=int, default=10, help="in each file (default 10)")
+    parser.add_argument(
+        "--prompt-tokens",
+        type=int,
+        default=0,
+        metavar="N",
+        help="at most (default: what the model is best served with)",
+    )
     parser.add_argument("--alone", action="store_true", help="leave the others out")
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="JSON to a file, or instead of text"
@@ -112,13 +119,16 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     folder = model_folder(options.model)
     typed = typing_sessions(options.folder, options.sessions, options.keystrokes)
     started = time.perf_counter()
-    worker = engine.load_in_worker(folder)
+    worker = engine.load_in_worker(folder, prompt_tokens=options.prompt_tokens)
     llama: LlamaServer | None = None
     scratch = tempfile.mkdtemp(prefix="footnote-")
     try:
         info = worker.describe()
         loaded = time.perf_counter() - started
-        local = {dtype: engine.load(folder, dtype=dtype) for dtype in _PRECISIONS}
+        local = {
+            dtype: engine.load(folder, dtype=dtype, prompt_tokens=options.prompt_tokens)
+            for dtype in _PRECISIONS
+        }
         ours = {d: each for d, each in local.items() if isinstance(each, LocalCompleter)}
         served = _Engine(f"footnote, served from its worker ({info.dtype})")
         runs = [_ours(served, worker, None)]
