@@ -21,7 +21,7 @@ from engine.fim import FimLayout, render, sentinel_ids
 from engine.gates import closed_gate
 from engine.healing import Spellings, taken_back
 from engine.layouts import layout_of
-from engine.prefix_cache import BLOCK, Shelf
+from engine.prefix_cache import Shelf
 from engine.retokenizing import Retokenizer
 from engine.shape import Outline, Shape
 from engine.surroundings import Surroundings, surroundings_of
@@ -67,7 +67,7 @@ class LocalCompleter:
         capacity = min(self._prompt_tokens + _NEW_TOKENS, checkpoint.shape.positions)
         spellings = Spellings(self._tokenizer.pieces())
         self._shelf = Shelf(
-            lambda: model.new_cache(capacity + BLOCK),
+            lambda: model.new_cache(capacity),
             _sequences(checkpoint.shape, capacity),
             is_exact=model.is_exact,
         )

@@ -17,7 +17,7 @@ import torch
 import engine
 from engine import CancelToken, CompletionOptions, Gap, ModelUnavailable
 from engine.arrays import read_arrays
-from engine.backends import Wish, chosen
+from engine.backends import Wish, chosen, installed
 from engine.checkpoint import read_checkpoint, read_tensors
 from engine.model import Model
 from engine.native import building
@@ -245,6 +245,22 @@ def test_too_little_memory_is_said(tmp_path: Path) -> None:
     ).stdout
 
     assert "there is no memory for" in said
+
+
+@pytest.mark.parametrize("backend", ["native", "openvino", "torch"])
+def test_a_model_is_never_asked_beyond_its_last_position(tmp_path: Path, backend: str) -> None:
+    if not installed(backend):
+        pytest.skip(f"{backend} is not here")
+    completer = engine.load(
+        write_tiny(tmp_path / "t", max_position_embeddings=128), backend=backend
+    )
+    gap = Gap("abcdefgh = ijklmnop\n" * 40, "\nx = 1\n" * 20, "a.py", "python")
+
+    found = completer.complete(
+        gap, CompletionOptions(multiline=True, max_new_tokens=400), CancelToken()
+    )
+
+    assert 0 < found.prompt_tokens + found.new_tokens <= 128
 
 
 def test_it_is_taken_where_it_is_built() -> None:
