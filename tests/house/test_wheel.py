@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from engine.native import building
 from tests.support.repository import PACKAGES, ROOT, name_of
 
 if TYPE_CHECKING:
@@ -66,3 +69,11 @@ def _package_files() -> list[Path]:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     ]
+
+
+def test_it_holds_kernels_for_every_kind_of_processor_like_this_one(wheel_names: list[str]) -> None:
+    if building.compiler(os.environ) is None:
+        pytest.skip("no C compiler")
+    made = {name.split("/kernel-")[1].split("-")[0] for name in wheel_names if "/kernel-" in name}
+
+    assert set(building.kinds(platform.machine())) <= made
