@@ -76,7 +76,7 @@ class ModelInfo:
     corpus_hash: str = ""
     context: int = 0  # tokens
     recipe_hash: str = ""  # of the corpus: how it was curated
-    backend: str = ""  # what computes: native, openvino, torch, llama_cpp
+    backend: str = ""  # what computes: native, openvino or torch
     corpus_parts: str = ""  # of a fine-tuned model: hashes of all its corpora and their recipes
 
 

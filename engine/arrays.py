@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.api import ModelUnavailable
 from engine.checkpoint import SCALE, Checkpoint
+from engine.shape import Shape
 
 Floats = NDArray[np.float32]
 
@@ -36,6 +37,27 @@ def read_arrays(checkpoint: Checkpoint) -> Iterator[tuple[str, Floats]]:
             raise ModelUnavailable(
                 f"{path} is damaged ({error}): copy the folder again or reinstall Footnote"
             ) from error
+
+
+def weight(arrays: Mapping[str, Floats], name: str, *size: int) -> Floats:
+    """The weight of a name; ModelUnavailable when it is missing or of another size."""
+    array = arrays.get(name)
+    if array is None:
+        raise ModelUnavailable(f"the weights lack {name}: copy the whole checkpoint folder")
+    if array.shape != size:
+        raise ModelUnavailable(
+            f"{name} is {list(array.shape)}, config.json says {list(size)}: "
+            "weights and configuration are of different models"
+        )
+    return array
+
+
+def rotary_tables(shape: Shape) -> tuple[Floats, Floats]:
+    """Cosine and sine of each position's angles (Su et al. 2021), [positions, head_dim / 2]."""
+    dim = shape.head_dim
+    speeds = 1.0 / shape.rope_theta ** (np.arange(0, dim, 2, dtype=np.float64) / dim)
+    angles = np.arange(shape.positions)[:, None] * (speeds / shape.rope_factor)
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
 def _read(path: Path) -> Iterator[tuple[str, Floats]]:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.api import (
@@ -151,7 +150,7 @@ class LocalCompleter:
         with self._turn:
             return decode(self._decoder_at(request.prompt), request, CancelToken())
 
-    def _decoder_at(self, prompt: Sequence[int]) -> Decoder:
+    def _decoder_at(self, prompt: list[int]) -> Decoder:
         """The model with the memory that has most in common with a prompt."""
         ledger, memory = self._shelf.take(prompt)
         return replace(self._decoder, ledger=ledger, memory=memory)

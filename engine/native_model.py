@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.api import ModelUnavailable
-from engine.arrays import Floats
+from engine.arrays import Floats, rotary_tables, weight
 from engine.network import Scores
 from engine.shape import Shape
 
@@ -84,22 +83,14 @@ class NativeModel:
         count = sum(each.size for each in weights.values())
 
         def named(name: str, *size: int) -> Floats:
-            array = weights.get(name)
-            if array is None:
-                raise ModelUnavailable(f"the weights lack {name}: copy the whole checkpoint folder")
-            if array.shape != size:
-                raise ModelUnavailable(
-                    f"{name} is {list(array.shape)}, config.json says {list(size)}: "
-                    "weights and configuration are of different models"
-                )
-            return array
+            return weight(weights, name, *size)
 
         self._take(_TABLE, 0, named("embed_tokens.weight", shape.vocabulary, shape.hidden))
         if not shape.tied:
             self._take(_HEAD, 0, named("lm_head.weight", shape.vocabulary, shape.hidden))
         self._take(_GAIN, 0, named("norm.weight", shape.hidden))
-        for name, table in zip((_COSINES, _SINES), _turns(shape), strict=True):
-            self._take(name, 0, table)
+        for name, table in zip((_COSINES, _SINES), rotary_tables(shape), strict=True):
+            self._take(name, 0, table.ravel())
         wide, narrow = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
         inner, hidden = shape.intermediate, shape.hidden
         for number in range(shape.layers):
@@ -164,14 +155,6 @@ class NativeModel:
             _place(held), held.size, token, ctypes.byref(self._certainty)
         )
         return self._certainty[0], self._certainty[1]
-
-
-def _turns(shape: Shape) -> tuple[Floats, Floats]:
-    """Cosine and sine of each position, [positions * head_dim / 2]."""
-    dim = shape.head_dim
-    speeds = 1.0 / shape.rope_theta ** (np.arange(0, dim, 2, dtype=np.float64) / dim)
-    angles = np.arange(shape.positions)[:, None] * (speeds / shape.rope_factor)
-    return np.cos(angles).astype(np.float32).ravel(), np.sin(angles).astype(np.float32).ravel()
 
 
 def _place(array: "np.ndarray[Any, Any]") -> ctypes.c_void_p:

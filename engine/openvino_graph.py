@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.api import ModelUnavailable
-from engine.arrays import Floats
+from engine.arrays import Floats, rotary_tables, weight
 from engine.openvino_runtime import op, ov
 from engine.shape import Shape
 
@@ -92,15 +91,7 @@ class _Builder:
         return op.add(hidden, down)
 
     def _weight(self, name: str, *size: int) -> Floats:
-        array = self._arrays.get(name)
-        if array is None:
-            raise ModelUnavailable(f"the weights lack {name}: copy the whole checkpoint folder")
-        if array.shape != size:
-            raise ModelUnavailable(
-                f"{name} is {list(array.shape)}, config.json says {list(size)}: "
-                "weights and configuration are of different models"
-            )
-        return array
+        return weight(self._arrays, name, *size)
 
     def _linear(self, rows: Any, name: str, outputs: int, inputs: int) -> Any:
         product = op.matmul(
@@ -161,17 +152,14 @@ class _Builder:
         Looked up, not computed: where the plugin works in bfloat16, positions would be rounded to
         eight bits before their cosine is taken.
         """
-        dim = self._shape.head_dim
-        speeds = 1.0 / self._shape.rope_theta ** (np.arange(0, dim, 2, dtype=np.float64) / dim)
-        speeds /= self._shape.rope_factor
-        angles = np.arange(self._shape.positions)[:, None] * speeds
-        both = np.concatenate([angles, angles], axis=1)
         cosines, sines = (
             op.unsqueeze(
-                op.gather(op.constant(table.astype(np.float32)), self._positions, _ints(0)),
+                op.gather(
+                    op.constant(np.concatenate([table, table], axis=1)), self._positions, _ints(0)
+                ),
                 _ints(1),
             )
-            for table in (np.cos(both), np.sin(both))
+            for table in rotary_tables(self._shape)
         )
         return cosines, sines
 

@@ -26,15 +26,15 @@ class PrefixCache:
         self._grain = 1 if is_exact else BLOCK
         self.block = LONG_BLOCK if is_exact else BLOCK
 
-    def common(self, prompt: Sequence[int]) -> int:
+    def common(self, prompt: list[int]) -> int:
         """How many tokens of the prompt need not be computed again.
 
         At least the prompt's last token is left to compute, for its scores are wanted.
         """
-        kept = min(common_prefix(self._tokens, list(prompt)), len(prompt) - 1)
+        kept = min(common_prefix(self._tokens, prompt), len(prompt) - 1)
         return kept // self._grain * self._grain
 
-    def rewind(self, prompt: Sequence[int]) -> int:
+    def rewind(self, prompt: list[int]) -> int:
         """Keep what the prompt shares with the ledger and forget the rest; returns its length."""
         kept = self.common(prompt)
         del self._tokens[kept:]
@@ -56,7 +56,7 @@ class Shelf(Generic[Kept]):
         self._make, self._most, self._is_exact = make, most, is_exact
         self._held: list[tuple[PrefixCache, Kept]] = []  # the last one used stands last
 
-    def take(self, prompt: Sequence[int]) -> tuple[PrefixCache, Kept]:
+    def take(self, prompt: list[int]) -> tuple[PrefixCache, Kept]:
         """The ledger and the keep of the sequence that has most in common with a prompt.
 
         A new one for a prompt that begins like none of them.

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import engine
-from engine import CancelToken
+from engine import CancelToken, CompletionOptions, Gap, ModelUnavailable
 from engine.backends import NATIVE, OPENVINO, installed
 from engine.decoding import Decoder, Request, decode
 from engine.local import LocalCompleter
 from engine.prefix_cache import PrefixCache
 from tests.support.tiny import write_tiny
 
+GAP = Gap("def f(a):\n    return a\n\n\ndef g(b):\n    ", "\n\n\nx = 1\n", "a/b.py", "python")
 TOKENS = [16 + each * 7 % 250 for each in range(200)]
 
 
@@ -109,3 +112,29 @@ def test_what_was_written_is_cached_when_it_is_kept(exact: LocalCompleter) -> No
 
     assert found.cached_tokens >= len(TOKENS) + len(said.tokens) - 1
     assert found.tokens == ran(fresh(exact), prompt).tokens
+
+
+@pytest.mark.parametrize("backend", [NATIVE, OPENVINO])
+def test_weights_of_another_shape_are_refused(tmp_path: Path, backend: str) -> None:
+    if not installed(backend):
+        pytest.skip(f"{backend} is not here")
+    folder = write_tiny(tmp_path / "tiny")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}))
+
+    with pytest.raises(ModelUnavailable, match="different models"):
+        engine.load(folder, backend=backend)
+
+
+def test_the_same_gap_gives_the_same_text_cached_or_not(exact: LocalCompleter) -> None:
+    options = CompletionOptions(multiline=True)
+
+    first = exact.complete(GAP, options, CancelToken())
+    again = exact.complete(GAP, options, CancelToken())
+    exact.complete(Gap("something else entirely " * 40, ""), options, CancelToken())
+    last = exact.complete(GAP, options, CancelToken())
+
+    assert first.new_tokens > 0
+    assert first.text == again.text == last.text
+    assert exact.describe().backend in (NATIVE, OPENVINO)
+    assert exact.describe().dtype == "int8"

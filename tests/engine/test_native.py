@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -172,15 +171,6 @@ def test_how_sure_it_is_is_as_numpy_has_it(folder: Path, library: Path, count: i
         assert np.allclose(model.certainty(each, token), certainty(each, token), atol=1e-5)
 
 
-def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
-    folder = write_tiny(tmp_path / "tiny")
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}))
-
-    with pytest.raises(ModelUnavailable, match="different models"):
-        engine.load(folder, backend="native")
-
-
 def test_a_head_too_wide_for_the_kernels_is_computed_by_another(tmp_path: Path) -> None:
     folder = write_tiny(tmp_path / "wide", head_dim=320)
 
@@ -203,22 +193,6 @@ def test_completions_need_neither_torch_nor_openvino(tiny_folder: Path) -> None:
 
     assert said.split()[1] == "set()"
     assert int(said.split()[0]) > 0
-
-
-def test_the_same_gap_gives_the_same_text_cached_or_not(tiny_folder: Path) -> None:
-    completer = engine.load(tiny_folder, backend="native")
-    gap = Gap("def f(a):\n    return a\n\n\ndef g(b):\n    ", "\n\n\nx = 1\n", "a/b.py", "python")
-    options = CompletionOptions(multiline=True)
-
-    first = completer.complete(gap, options, CancelToken())
-    again = completer.complete(gap, options, CancelToken())
-    completer.complete(Gap("something else entirely " * 40, ""), options, CancelToken())
-    last = completer.complete(gap, options, CancelToken())
-
-    assert first.new_tokens > 0
-    assert first.text == again.text == last.text
-    assert completer.describe().backend == "native"
-    assert completer.describe().dtype == "int8"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no /proc")

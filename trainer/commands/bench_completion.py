@@ -30,6 +30,7 @@ from trainer.evaluation.latency import (
     in_turn,
     machine,
     mean,
+    memory_mb,
     percentile,
     row_of,
     timed,
@@ -153,7 +154,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         for turn, session in enumerate(progress(typed, "typing")):
             in_turn(runs, session, turn)
         cancels = cancel_latencies(worker, [session.steps[0].gap for session in typed] * 2)
-        memory = _memory_mb(worker.process_id)
+        memory = memory_mb(worker.process_id, at_most=True)
     finally:
         worker.close()
         if llama is not None:
@@ -289,15 +290,6 @@ def _agreement(engines: list[_Engine]) -> dict[str, float]:
         if pairs:
             found[dtype] = sum(a == b for a, b in pairs) / len(pairs)
     return found
-
-
-def _memory_mb(process: int | None) -> float | None:
-    """The most that a process has held in memory, where the system tells."""
-    status = Path(f"/proc/{process}/status")
-    if process is None or not status.is_file():
-        return None
-    lines = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-    return round(int(lines[0].split()[1]) / 1000, 1) if lines else None
 
 
 def _print(result: dict[str, Any]) -> None:

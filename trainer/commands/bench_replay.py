@@ -10,8 +10,8 @@ from pathlib import Path
 from engine.api import ModelUnavailable
 from indexer.shards import CorpusUnavailable
 from trainer.commands.bench_completion import typing_sessions
-from trainer.evaluation.latency import machine
-from trainer.evaluation.replay import Replay, replay, resident_mb
+from trainer.evaluation.latency import machine, memory_mb
+from trainer.evaluation.replay import Replay, replay
 from trainer.evaluation.report import model_folder, write_json
 
 
@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> Replay:
     worker = engine.load_in_worker(model_folder(options.model))
     try:
         worker.describe()
-        for seen in replay(worker, typed, options.minutes, lambda: resident_mb(worker.process_id)):
+        for seen in replay(worker, typed, options.minutes, lambda: memory_mb(worker.process_id)):
             held = f"{seen.memory_mb[-1]:.0f} MB" if seen.memory_mb else "memory is not told here"
             sys.stderr.write(f"{seen.minutes:.0f} min, {seen.requests:,} requests, {held}\n")
     finally:

@@ -149,3 +149,13 @@ def machine() -> str:
     from engine.cores import physical_cores
 
     return f"{model}, {physical_cores()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def memory_mb(process: int | None, *, at_most: bool = False) -> float | None:
+    """What a process holds in memory now, or has held at most, where the system tells."""
+    status = Path(f"/proc/{process}/status")
+    if process is None or not status.is_file():
+        return None
+    name = "VmHWM" if at_most else "VmRSS"
+    lines = [line for line in status.read_text().splitlines() if line.startswith(name)]
+    return round(int(lines[0].split()[1]) / 1000, 1) if lines else None

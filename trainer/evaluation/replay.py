@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from pathlib import Path
 from random import Random
 
 from engine.api import CancelToken, Completer, Gap
@@ -67,12 +66,3 @@ def _seen(minutes: float, requests: int, memory: list[float], typed: list[float]
     third = max(1, len(typed) // 3)
     first, last = percentile(typed[:third], 0.5), percentile(typed[-third:], 0.5)
     return Replay(minutes, requests, list(memory), first, last)
-
-
-def resident_mb(process: int | None) -> float | None:
-    """What a process holds in memory now, where the system tells."""
-    status = Path(f"/proc/{process}/status")
-    if process is None or not status.is_file():
-        return None
-    lines = [line for line in status.read_text().splitlines() if line.startswith("VmRSS")]
-    return round(int(lines[0].split()[1]) / 1000, 1) if lines else None
