@@ -4,6 +4,7 @@ Lines of all files are numbered through, so that a place in the corpus is one 32
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -147,6 +148,11 @@ def write(
         "languages": languages,
     }
     (folder / "packages.json").write_text(json.dumps(details, indent=1), "utf-8")
+
+
+def plain_name(name: str) -> str:
+    """A package's name without what registries ignore in names."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def family_of_package(name: str) -> str:

@@ -1,7 +1,6 @@
 """Opens an attribution index and answers: where did we see this text before?"""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from indexer.attribution import schema
 from indexer.attribution.candidates import names_of
-from indexer.attribution.catalogue import File, Package
+from indexer.attribution.catalogue import File, Package, plain_name
 from indexer.attribution.excerpts import tail, unify_line_ends
 from indexer.attribution.families import DATA_LANGUAGES, PLAIN, PYTHON, SCRIPT, Family, family_of
 from indexer.attribution.judging import INFORMATION, Thresholds
@@ -86,15 +85,17 @@ class AttributionIndex:
         *,
         language: str = "",
         path: str = "",
+        own: Collection[str] = (),
         cancelled: Callable[[], bool] = _never,
     ) -> list[Match]:
         """The matches of a whole text, in its order.
 
         Without a language the path tells it, and without both the text is read in the way that finds most.
+        What stands as well in one of the `own` packages, the project's own by name, is no match.
         """
         language = language or language_of(path) or ""
         tokens, family = self._read(text, language)
-        question = Question(tokens, family.abstract)
+        question = Question(tokens, family.abstract, own=_plain_names(own))
         matches = find(question, self._library, self._thresholds, cancelled)
         if language in DATA_LANGUAGES:
             return [replace(match, tier=INFORMATION) for match in matches]
@@ -107,6 +108,7 @@ class AttributionIndex:
         after: str,
         *,
         language: str = "",
+        own: Collection[str] = (),
         cancelled: Callable[[], bool] = _never,
     ) -> list[Match]:
         """The matches of a completion between `before` and `after`; lines are those of all three together.
@@ -133,6 +135,7 @@ class AttributionIndex:
             new=(old - skipped, new - skipped),
             min_new=MIN_NEW_TOKENS,
             names=lambda: names_of(lexer.names(whole, skipped, end)),
+            own=_plain_names(own),
         )
         return find(question, self._library, self._thresholds, cancelled)
 
@@ -146,8 +149,8 @@ class AttributionIndex:
     def lookup(self, name: str, *, limit: int = 20) -> Lookup:
         """What the corpus has under a package name or a path. Nothing is compared but names."""
         catalogue = self._library.catalogue
-        wanted = _plain_name(name)
-        packages = [each for each in catalogue.packages if _plain_name(each.name) == wanted]
+        wanted = plain_name(name)
+        packages = [each for each in catalogue.packages if plain_name(each.name) == wanted]
         return Lookup(tuple(packages), tuple(catalogue.files_under(name.strip("/"), limit=limit)))
 
     def lookup_text(self, text: str) -> tuple[File, ...]:
@@ -166,5 +169,5 @@ class AttributionIndex:
         return len(np.unique(hits.starts[hits.lines != STOP]))
 
 
-def _plain_name(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _plain_names(names: Collection[str]) -> frozenset[str]:
+    return frozenset(map(plain_name, names))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from indexer.attribution.alignment import Segment, align
 from indexer.attribution.candidates import CHUNK_LINES
-from indexer.attribution.catalogue import File
+from indexer.attribution.catalogue import File, plain_name
 from indexer.attribution.judging import WARNING, Common, Thresholds, Verdict, judge
 from indexer.attribution.lexing import Tokens
 from indexer.attribution.library import Library
@@ -36,6 +36,7 @@ class Question:
     names: Callable[[], Iterable[str]] | None = (
         None  # its names, to be asked for if hits do not suffice
     )
+    own: frozenset[str] = frozenset()  # packages, by plain name, whose text this may be itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +74,22 @@ def find(
         stronger = sum(_as_strong_there(each, chain) for each in tried)
         if rivals and chain.covered < _WEAK * max(each.covered for each in rivals):
             continue
-        if len(rivals) >= _SETTLED:
+        file = library.catalogue.file(chain.file)
+        own = _is_own(file, question)
+        if len(rivals) >= _SETTLED and not own:
             surplus.append(chain)
-        elif rivals or stronger < _SETTLED:
+        elif rivals or own or stronger < _SETTLED:
             tried.append(chain)
-            file = library.catalogue.file(chain.file)
             for part in _parts(chain, len(tokens)):
                 found += _judged(question, part, file, library, thresholds, idiom)
     if not found and question.names and (hits.lines != STOP).any():
         for file, part in _named_alike(question.names(), len(tokens), library):
             found += _judged(question, part, file, library, thresholds, idiom)
-    return _matches(tokens, found, surplus)
+    return _matches(question, found, surplus)
+
+
+def _is_own(file: File, question: Question) -> bool:
+    return bool(question.own) and plain_name(file.package.name) in question.own
 
 
 def _share_inside(chain: Chain, segment: Segment) -> float:
@@ -173,8 +179,12 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> int:
     return min(one[1], other[1]) - max(one[0], other[0])
 
 
-def _matches(tokens: Tokens, found: Sequence[Found], surplus: Sequence[Chain]) -> list[Match]:
-    """The best place for each stretch of the text, with those that match it as well."""
+def _matches(question: Question, found: Sequence[Found], surplus: Sequence[Chain]) -> list[Match]:
+    """The best place for each stretch of the text, with those that match it as well.
+
+    What stands in the project's own package as well as anywhere is its own.
+    """
+    tokens = question.tokens
     leads: list[Found] = []
     others: dict[int, list[Found]] = {}
     for each in sorted(found, key=lambda each: (each.weight, -each.file.number), reverse=True):
@@ -195,6 +205,8 @@ def _matches(tokens: Tokens, found: Sequence[Found], surplus: Sequence[Chain]) -
     matches = []
     for number, lead in enumerate(leads):
         as_well = list({each.file.number: each for each in others.get(number, [])}.values())
+        if any(_is_own(each.file, question) for each in (lead, *as_well)):
+            continue
         counted = sum(
             _share_inside(chain, lead.segment) >= 0.8 and chain.covered >= _AS_GOOD * lead.covered
             for chain in surplus

@@ -204,3 +204,18 @@ def test_agreeing_data_is_information_at_most(tmp_path: Path) -> None:
     (match,) = AttributionIndex.open(tmp_path / "index").check_document(settings, path="x.json")
 
     assert (match.tier, match.kind) == ("information", "verbatim")
+
+
+def test_what_stands_in_the_projects_own_package_is_its_own(tmp_path: Path) -> None:
+    vendored = document("import sys\n" + LEDGER, "vendor/ledger.py", "copies")
+    write_corpus(tmp_path, [*DOCUMENTS, vendored])
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    index = AttributionIndex.open(tmp_path / "index")
+    text = FOREIGN + LEDGER + "\n\n" + NEAREST
+    lines = LEDGER.splitlines(keepends=True)
+
+    found = index.check_document(text, language="python", own=["Books"])
+    assert [each.source.package for each in found] == ["grouping"]
+    head, tail = "".join(lines[:4]), "".join(lines[4:])
+    assert index.check_completion(head, tail, "", language="python", own=["other"])
+    assert index.check_completion(head, tail, "", language="python", own=["books"]) == []
