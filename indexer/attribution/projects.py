@@ -1,0 +1,73 @@
+"""Which packages a file belongs to: what matches the user's own project is no finding."""
+
+import ast
+import configparser
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+
+def own_packages(path: Path) -> frozenset[str]:
+    """The names that the manifests around a file or folder give its project, up to the repository's root."""
+    start = path.absolute()
+    start = start if start.is_dir() else start.parent
+    found: set[str] = set()
+    for folder in (start, *start.parents):
+        found.update(_named_in(folder))
+        if (folder / ".git").exists():
+            break
+    return frozenset(found)
+
+
+def _named_in(folder: Path) -> Iterator[str]:
+    for manifest, names in _MANIFESTS.items():
+        # A manifest that is broken, or of another shape, names nothing: it is not ours to complain about.
+        with suppress(OSError, ValueError, SyntaxError, KeyError, TypeError, AttributeError,
+                      RecursionError, configparser.Error):  # fmt: skip
+            text = (folder / manifest).read_text("utf-8-sig")
+            yield from (name for name in names(text) if isinstance(name, str) and name)
+
+
+def _pyproject(text: str) -> list[Any]:
+    raw = tomllib.loads(text)
+    tables = raw.get("project", {}), raw.get("tool", {}).get("poetry", {})
+    return [table.get("name") for table in tables]
+
+
+def _package_json(text: str) -> list[Any]:
+    return [json.loads(text).get("name")]
+
+
+def _setup_cfg(text: str) -> list[Any]:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(text)
+    return [parser.get("metadata", "name", fallback=None)]
+
+
+def _setup_py(text: str) -> list[Any]:
+    """The name given to `setup(...)`, where it is written out; nothing is run."""
+    calls = [each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Call)]
+    return [
+        word.value.value
+        for call in calls
+        if re.fullmatch(r"(?:\w+\.)*setup", ast.unparse(call.func))
+        for word in call.keywords
+        if word.arg == "name" and isinstance(word.value, ast.Constant)
+    ]
+
+
+def _cargo(text: str) -> list[Any]:
+    return [tomllib.loads(text).get("package", {}).get("name")]
+
+
+_MANIFESTS: dict[str, Callable[[str], list[Any]]] = {
+    "pyproject.toml": _pyproject,
+    "setup.cfg": _setup_cfg,
+    "setup.py": _setup_py,
+    "package.json": _package_json,
+    "Cargo.toml": _cargo,
+}
