@@ -2,21 +2,18 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from indexer.document import Document
+from indexer.replacing import recover, replacement
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 _COLUMNS = tuple(each.name for each in fields(Document))
 _BATCH_BYTES = 16 << 20
-_DAY = 86_400  # seconds
 
 
 class CorpusUnavailable(Exception):
@@ -60,24 +57,8 @@ def write_shards(
     `attachments` maps file names to paths that are moved in beside the shards.
     A build that dies leaves the folder as it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    staging.chmod(0o755)  # mkdtemp is for secrets; a corpus may be shared
-    try:
-        manifest = _write(staging, documents, meta, shard_bytes)
-        _swap(staging, folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    return manifest
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed writers left beside the folder a day ago or earlier."""
-    for left in folder.parent.glob(f".{folder.name}-*"):
-        if time.time() - left.stat().st_mtime > _DAY:
-            shutil.rmtree(left, ignore_errors=True)
+    with replacement(folder) as staging:
+        return _write(staging, documents, meta, shard_bytes)
 
 
 def _write(
@@ -181,15 +162,6 @@ def _table(batch: Sequence[Document], schema: Any) -> Any:
     return pa.table(columns, schema=schema)
 
 
-def _swap(staging: Path, folder: Path) -> None:
-    """Put staging where folder is; the old one is moved aside first, then deleted."""
-    old = staging.with_name(staging.name + "-old")
-    if folder.exists():
-        folder.replace(old)
-    staging.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _file_hash(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -201,6 +173,7 @@ def open_shards(folder: Path, *, verify: bool = False) -> Manifest:
     Raises CorpusUnavailable when something is missing or not as the manifest says.
     """
     remedy = "run `footnote setup` or `footnote corpus build`"
+    recover(folder)
     try:
         raw = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:

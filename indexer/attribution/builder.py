@@ -1,10 +1,7 @@
 """Shards in, index out: fingerprints, chunks, text and catalogue, built aside and swapped in at the end."""
 
 import itertools
-import os
-import shutil
 import signal
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -23,11 +20,11 @@ from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS, winnow
 from indexer.attribution.lexing import ARGUMENT, NAME, Lexer, Places, Tokens
 from indexer.document import Document
+from indexer.replacing import replacement
 from indexer.shards import Manifest, open_shards, read_documents
 
 _BATCH_BYTES = 4 << 20
 _BUILD_ROWS = 300_000
-PREFIX = ".index-"
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
@@ -208,16 +205,8 @@ def build_index(
     beside it is removed by the next. Raises CorpusUnavailable when there is no corpus.
     """
     manifest = open_shards(corpus)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _remove_remains(folder.parent)
-    staging = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder.parent))
-    try:
-        info = _build(read_documents(corpus), manifest, staging, jobs=jobs, progress=progress)
-        _swap(staging, folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    return info
+    with replacement(folder) as staging:
+        return _build(read_documents(corpus), manifest, staging, jobs=jobs, progress=progress)
 
 
 def _build(
@@ -228,7 +217,6 @@ def _build(
     jobs: int,
     progress: Progress,
 ) -> schema.IndexInfo:
-    (staging / "owner").write_text(str(os.getpid()), "utf-8")
     growing = _Growing(staging, ChunkWriter(staging / "chunks"))
     done = 0
     with (staging / "text.blocks").open("wb") as blocks:
@@ -237,7 +225,6 @@ def _build(
             done += sum(digest.text.size_of)
             progress(done, manifest.bytes)
     stopped = growing.finish()
-    (staging / "owner").unlink()
     info = schema.IndexInfo(
         format=schema.FORMAT,
         lexer_hash=schema.lexer_hash(),
@@ -312,30 +299,3 @@ def _interrupts_held() -> Iterator[None]:
 
 def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _remove_remains(parent: Path) -> None:
-    """Deletes what builds left behind that were killed; a build that still runs is left alone."""
-    for path in parent.glob(f"{PREFIX}*"):
-        owner = path / "owner"
-        if not (owner.is_file() and _alive(owner.read_text("utf-8"))):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _alive(process: str) -> bool:
-    if os.name == "nt" or not process.isdigit():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except OSError:
-        return False
-    return True
-
-
-def _swap(staging: Path, folder: Path) -> None:
-    """Puts the new folder in place of the old one, which goes last."""
-    old = staging.with_name(staging.name + "-old")
-    if folder.exists():
-        folder.replace(old)
-    staging.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)

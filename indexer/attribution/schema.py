@@ -10,6 +10,7 @@ from typing import Any
 from indexer.attribution.families import FAMILIES
 from indexer.attribution.fingerprints import FORMS, winnow
 from indexer.attribution.lexing import Lexer
+from indexer.replacing import recover
 
 FORMAT = 1
 RECORD = "index.json"
@@ -97,6 +98,7 @@ def write_info(folder: Path, info: IndexInfo) -> None:
 
 def read_info(folder: Path) -> IndexInfo:
     """The record of an index that this version can use. Raises IndexUnavailable otherwise."""
+    recover(folder)
     try:
         raw = json.loads((folder / RECORD).read_text("utf-8"))
     except FileNotFoundError:

@@ -1,8 +1,6 @@
 """Shards come back as they went in, or are refused."""
 
 import json
-import os
-import time
 from dataclasses import replace
 
 import pytest
@@ -87,15 +85,6 @@ def test_a_failed_write_leaves_the_old_shards_and_nothing_beside(tmp_path):
         write_shards(tmp_path / "c", breaking(), meta=META)
     assert list(read_documents(tmp_path / "c")) == DOCUMENTS
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
-
-
-def test_old_leftovers_of_killed_writers_are_swept_and_young_ones_are_not(tmp_path):
-    for name, age in ((".c-old", 100_000), (".c-young", 10), (".other-old", 100_000)):
-        (tmp_path / name).mkdir()
-        stamp = time.time() - age
-        os.utime(tmp_path / name, (stamp, stamp))
-    write_shards(tmp_path / "c", DOCUMENTS, meta=META)
-    assert {path.name for path in tmp_path.iterdir()} == {"c", ".c-young", ".other-old"}
 
 
 def test_attachments_move_in_with_the_shards(tmp_path):

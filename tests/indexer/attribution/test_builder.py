@@ -44,6 +44,52 @@ def test_the_record_names_the_corpus_and_every_file(home: Path) -> None:
     assert remains(home) == []
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from indexer import replacing
+from indexer.attribution.builder import build_index
+
+home, at, exchange = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "exchange"
+seen = 0
+
+def step(event, args):
+    global seen
+    if event in {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"} and str(home) in str(args[0]):
+        seen += 1
+        if seen == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+if not exchange:
+    replacing._exchanged = lambda one, other: False
+sys.addaudithook(step)
+build_index(home / "corpus", home / "index", jobs=1)
+print(seen)
+"""
+
+
+def build_killed_at(home: Path, step: int, how: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", KILLED, str(home), str(step), how]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("how", ["exchange", "two renames"])
+def test_a_build_that_is_killed_at_any_step_leaves_an_index_that_serves(
+    home: Path, how: str
+) -> None:
+    steps = int(build_killed_at(home, -1, how).stdout)
+    # The last steps are the exchange and what is cleared away after it.
+    for step in [1, steps // 4, steps // 2, *range(steps - 12, steps, 4)]:
+        assert build_killed_at(home, step, how).returncode == -signal.SIGKILL
+
+        index = AttributionIndex.open(home / "index")
+        assert index.check_document(LEDGER, language="python")
+        schema.verify(home / "index", index.info(), fully=True)
+
+    build_index(home / "corpus", home / "index", jobs=1)
+    assert remains(home) == []
+
+
 def test_a_failing_build_leaves_the_old_index_and_nothing_else(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,19 +102,6 @@ def test_a_failing_build_leaves_the_old_index_and_nothing_else(
 
     assert AttributionIndex.open(home / "index").check_document(LEDGER, language="python")
     assert remains(home) == []
-
-
-def test_what_a_killed_build_left_is_swept_by_the_next(home: Path) -> None:
-    dead = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
-    )
-    for name, owner in (("dead", dead.stdout.decode().strip()), ("alive", str(os.getpid()))):
-        folder = home / f"{builder.PREFIX}{name}"
-        folder.mkdir()
-        (folder / "owner").write_text(owner)
-    build_index(home / "corpus", home / "index", jobs=1)
-
-    assert remains(home) == [f"{builder.PREFIX}alive"]
 
 
 def test_a_missing_corpus_is_said(tmp_path: Path) -> None:
