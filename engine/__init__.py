@@ -2,6 +2,7 @@
 
 from engine.api import (
     Alternative,
+    Ban,
     CancelToken,
     Completer,
     Completion,
@@ -14,6 +15,7 @@ from engine.loading import load, load_in_worker
 
 __all__ = [
     "Alternative",
+    "Ban",
     "CancelToken",
     "Completer",
     "Completion",

@@ -1,5 +1,6 @@
 """The nouns of completion: a gap, what fills it, and who can. Plain values, no torch."""
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,24 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Ban:
+    """A way that no answer takes: one that begins with `after` does not go on as `text` does."""
+
+    text: str
+    after: str = ""
+
+    def forbids(self, answer: str) -> bool:
+        """Whether an answer goes that way, told by the first word behind `after`."""
+        rest = answer[len(self.after) :] if answer.startswith(self.after) else ""
+        return bool(rest) and _first_word(rest) == _first_word(self.text)
+
+
+def _first_word(text: str) -> str:
+    found = re.match(r"\s*(\w+|\S)", text)
+    return found[1] if found else ""
+
+
+@dataclass(frozen=True, slots=True)
 class CompletionOptions:
     """What the caller allows. None leaves the choice to the engine's policy."""
 
@@ -25,7 +44,7 @@ class CompletionOptions:
     max_new_tokens: int | None = None  # None: 32 for a line, 128 for several; 0: read the prompt
     automatic: bool = False  # typed, not asked for: the gates of editors.md d.2 apply
     time_limit_ms: float | None = None  # return the whole lines made so far when it is over
-    banned: tuple[str, ...] = ()  # texts that must not be produced (attribution: regenerate)
+    banned: tuple[Ban, ...] = ()  # ways not to be taken (attribution: regenerate)
     # Automatic suggestions less sure than this (see Completion.confidence) are not shown; None:
     # what was measured to be best for the model, if its folder says so.
     min_confidence: float | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.api import CancelToken
+from engine.api import Ban, CancelToken
 from engine.drafts import Lookup
 from engine.healing import Spellings
 from engine.network import Network, Scores
@@ -29,7 +29,7 @@ class Request:
     stop: Callable[[str], str | None]  # of all text so far: why to stop here, or None
     deadline: float | None = None  # on the clock, in seconds
     owed: str = ""  # taken back from the prompt: must be said first, and is not shown
-    banned: tuple[str, ...] = ()  # texts that must not come behind that
+    banned: tuple[Ban, ...] = ()  # ways that what is shown must not take
     begun: tuple[Choice, ...] = ()  # how the answer begins, where that is chosen already
     n_others: int = 0  # how many other beginnings are noted
 
@@ -189,18 +189,17 @@ def _guesses(lookup: Lookup | None, new: list[int], most: int) -> list[int]:
 def _next(
     decoder: Decoder, scores: Scores, request: Request, said: _Said
 ) -> tuple[int, tuple[float, float]]:
-    """The best token and how sure it is; the first to be shown spells what is still owed.
+    """The best token that is not banned, and how sure it is.
 
-    Nor does that one begin what is banned. Other beginnings are noted where there is a choice.
+    The first to be shown spells what is still owed; other beginnings are noted there.
     """
+    banned = _banned(decoder.spellings, request.banned, said)
     if said.n_shown:
-        token = greedy(scores)
+        token = greedy(scores, forbidden=banned)
         return token, decoder.model.certainty(scores, token)
     allowed = decoder.spellings.continuing(said.owed) if said.owed else []
     # Who asks at a gap wants something there: the end is no first token.
-    forbidden = decoder.tokenizer.special_ids | decoder.spellings.leading_into(
-        said.owed, request.banned
-    )
+    forbidden = decoder.tokenizer.special_ids | banned
     token = greedy(scores, allowed=allowed, forbidden=forbidden)
     if request.n_others and not said.others:
         beginning = tuple((each, 0.0) for each in said.tokens)
@@ -209,6 +208,17 @@ def _next(
         )
         said.others = [(*beginning, each) for each in others]
     return token, certainty(scores, token, allowed)
+
+
+def _banned(spellings: Spellings, bans: tuple[Ban, ...], said: _Said) -> frozenset[int]:
+    """The tokens with which the text would leave for where it must not go."""
+    shown = said.text
+    ways = (
+        spellings.leading_into(said.owed + ban.after[len(shown) :], [ban.text])
+        for ban in bans
+        if ban.after.startswith(shown)
+    )
+    return frozenset().union(*ways)
 
 
 def _interrupted(cancel: CancelToken, clock: Callable[[], float], deadline: float) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from engine.api import Alternative, Completion, CompletionOptions, Gap, ModelInfo
+from engine.api import Alternative, Ban, Completion, CompletionOptions, Gap, ModelInfo
 
 _LENGTH = struct.Struct(">I")
 _LARGEST = 16 << 20  # bytes; a gap is cropped to far less
@@ -53,7 +53,8 @@ def plain(value: Gap | CompletionOptions | Completion | ModelInfo) -> dict[str, 
 
 
 def options_of(values: Mapping[str, Any]) -> CompletionOptions:
-    return CompletionOptions(**{**values, "banned": tuple(values.get("banned", ()))})
+    banned = tuple(Ban(**each) for each in values.get("banned", ()))
+    return CompletionOptions(**{**values, "banned": banned})
 
 
 def completion_of(values: Mapping[str, Any]) -> Completion:

@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 from engine.api import (
+    Ban,
     CancelToken,
     Completion,
     CompletionOptions,
@@ -168,7 +169,10 @@ class LocalCompleter:
             stop=stop_rule(around),
             deadline=None if limit_ms is None else started + limit_ms / 1000,
             owed=owed,
-            banned=tuple(text.replace("\r\n", "\n") for text in options.banned),
+            banned=tuple(
+                Ban(each.text.replace("\r\n", "\n"), each.after.replace("\r\n", "\n"))
+                for each in options.banned
+            ),
         )
 
     def _prompt(self, gap: Gap) -> list[int]:

@@ -10,7 +10,7 @@ answers the template; `scripted:/path/to/script.json` follows rules, the first t
 
 In a text {before} and {after} are the line around the gap, {prefix} and {suffix} all of it, {path}
 and {language} what they say. The delay is spread over the steps, and cancelling is seen between
-two. `others` are the alternatives, filled in likewise. `error` raises, `exit` ends the process as
+two. `others` are the alternatives, filled in likewise, of which one answers where the text is banned. `error` raises, `exit` ends the process as
 a crash would. There are no gates and no trimming; where no tokens are wanted nothing happens.
 """
 
@@ -69,7 +69,10 @@ class ScriptedCompleter:
         self._sleep = sleep
 
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
-        """What the first fitting rule says; empty if none fits or the text is banned."""
+        """What the first fitting rule says, or the first of its others if that is banned.
+
+        Empty if no rule fits or all is banned.
+        """
         started = time.perf_counter()
         if options.max_new_tokens == 0:
             return Completion("", "length")
@@ -86,9 +89,12 @@ class ScriptedCompleter:
             raise ScriptedError(rule.error)
         text = _filled(rule.text, gap)
         total = {"total": (time.perf_counter() - started) * 1000}
-        if text in options.banned:
+        texts = [text, *(_filled(each, gap) for each in rule.others)]
+        left = [each for each in texts if not any(ban.forbids(each) for ban in options.banned)]
+        if not left:
             return Completion("", "dropped:banned", timings_ms=total)
-        others = tuple(Alternative(_filled(each, gap)) for each in rule.others)
+        text, *rest = left
+        others = tuple(map(Alternative, rest))
         return Completion(
             text,
             rule.stop_reason,

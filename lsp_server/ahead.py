@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.api import CompletionOptions, ModelUnavailable
+from lsp_server.asks import Ask, ask_at
 from lsp_server.scheduler import LOADING, READY
-from lsp_server.suggestions import Ask, ask_at, follow, gap_of, gate
+from lsp_server.suggestions import follow, gap_of, gate
 
 if TYPE_CHECKING:
     from lsp_server.cache import Suggestion

@@ -6,20 +6,17 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from engine.api import CompletionOptions, Gap, ModelUnavailable
-from lsp_server import wire
+from engine.api import Ban, CompletionOptions, Gap, ModelUnavailable
+from lsp_server import verdicts, wire
 from lsp_server.cache import Suggestion
-from lsp_server.convert import speakable
 from lsp_server.scheduler import ASLEEP, READY
 
 if TYPE_CHECKING:
     from engine.api import Alternative, Completion
-    from indexer import Match
-    from lsp_server.documents import Document
+    from lsp_server.asks import Ask
     from lsp_server.session import Session
     from lsp_server.settings import Settings
     from lsp_server.trace import Entry
@@ -27,33 +24,10 @@ if TYPE_CHECKING:
     Run = Callable[[Gap, CompletionOptions], Awaitable[Completion]]
 
 LARGEST_DOCUMENT = 1 << 20  # characters
-CANDIDATES = 3  # for somebody who asks: the best, and two others
 _REGENERATIONS = 2
 _PATIENCE_S = 1.0  # for a verdict that decides whether a suggestion may be shown at all
 # A character after which people pause and expect help; there is nothing to wait for.
 _OPENERS = frozenset("\n([{:,=.")
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is asked, taken from the document before the first await."""
-
-    document: Document
-    version: int
-    prefix: str
-    suffix: str
-    automatic: bool
-
-    @property
-    def n_wanted(self) -> int:
-        return 1 if self.automatic else CANDIDATES
-
-
-def ask_at(document: Document, offset: int, *, automatic: bool, popup: str | None = None) -> Ask:
-    """`popup` is the text before the cursor as the selected item of a menu would make it."""
-    text = document.text
-    prefix = text[:offset] if popup is None else popup
-    return Ask(document, document.version, speakable(prefix), speakable(text[offset:]), automatic)
 
 
 def gate(ask: Ask, settings: Settings) -> str | None:
@@ -112,9 +86,10 @@ async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion
         raise NoSuggestion(f"model-{session.engine.state.name}")
     if ask.automatic:
         await _wait(session, ask, debounce_seconds(ask, session.settings))
-    generated = await _generate(session, ask, entry, run=session.engine.complete)
-    allowed = await _allowed(session, ask, entry, generated)
-    await _wait(session, ask, _show_delay_seconds(ask, session.settings) if ask.automatic else 0)
+    generated = await _generate_and_warm(session, ask, entry)
+    shown_at = _shown_at(ask, session.settings)
+    allowed = await _allowed(session, ask, entry, generated, shown_at=shown_at)
+    await _wait(session, ask, verdicts.seconds_until(shown_at))
     return allowed
 
 
@@ -138,23 +113,34 @@ def debounce_seconds(ask: Ask, settings: Settings) -> float:
     return max(0.0, ask.document.edited_at + wait - time.monotonic())
 
 
-def _show_delay_seconds(ask: Ask, settings: Settings) -> float:
-    if not ask.document.edited_at:
+def _shown_at(ask: Ask, settings: Settings) -> float:
+    """The moment before which nothing is shown that nobody asked for."""
+    if not (ask.automatic and ask.document.edited_at):
         return 0.0
-    shown_at = ask.document.edited_at + settings.completion.min_show_delay_ms / 1000
-    return max(0.0, shown_at - time.monotonic())
+    return ask.document.edited_at + settings.completion.min_show_delay_ms / 1000
 
 
 async def follow(session: Session, ask: Ask, entry: Entry) -> bool:
     """Make a suggestion that nobody asked for yet, when nothing is asked; it waits in the cache.
 
-    There it is judged like any other when it is wanted. False where it was given up.
+    Its verdict waits there too, and counts when it is wanted. False where it was given up.
     """
     try:
-        await _generate(session, ask, entry, run=session.engine.ahead)
+        made = await _generate(session, ask, entry, run=session.engine.ahead)
     except NoSuggestion as reason:
         return str(reason) not in ("superseded", "cancelled")
+    await verdicts.judged(session, ask, made, seconds=_PATIENCE_S)
     return True
+
+
+async def _generate_and_warm(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion, ...]:
+    """Who asks by a key is answered at once: the index reads ahead while the model writes."""
+    read_enough = None if ask.automatic else verdicts.warm(session, ask)
+    try:
+        return await _generate(session, ask, entry, run=session.engine.complete)
+    finally:
+        if read_enough is not None:
+            read_enough()
 
 
 async def _generate(
@@ -163,7 +149,7 @@ async def _generate(
     entry: Entry,
     *,
     run: Run,
-    banned: tuple[str, ...] = (),
+    banned: tuple[Ban, ...] = (),
 ) -> tuple[Suggestion, ...]:
     wanted = session.settings.completion
     limit, least = wanted.time_limit_ms, wanted.min_confidence_percent
@@ -191,7 +177,8 @@ async def _generate(
         new_tokens=completion.new_tokens,
         confidence=None if completion.confidence is None else round(completion.confidence, 3),
     )
-    made = _suggestions_of(completion, entry.id, len(ask.suffix))
+    name = f"{entry.id}.{len(banned)}b" if banned else entry.id
+    made = _suggestions_of(completion, name, len(ask.suffix))
     if not made:
         raise NoSuggestion(completion.stop_reason)
     entry.note(candidates=len(made))
@@ -219,23 +206,26 @@ def _suggestions_of(completion: Completion, name: str, room: int) -> tuple[Sugge
 
 
 async def _allowed(
-    session: Session, ask: Ask, entry: Entry, suggestions: tuple[Suggestion, ...]
+    session: Session,
+    ask: Ask,
+    entry: Entry,
+    suggestions: tuple[Suggestion, ...],
+    *,
+    shown_at: float = 0.0,
 ) -> tuple[Suggestion, ...]:
-    """The suggestions with their verdicts, or others, or none, as the mode wants it."""
-    mode = session.settings.attribution.mode
-    banned: tuple[str, ...] = ()
-    attempts = 1 + (_REGENERATIONS if mode == "regenerate" else 0)
+    """The suggestions with their verdicts, or others, or none, as the mode wants it.
+
+    Until `shown_at` a verdict delays nothing.
+    """
+    attribution = session.settings.attribution
+    if attribution.mode == "warn":
+        budget = max(attribution.budget_ms / 1000, verdicts.seconds_until(shown_at))
+        return await _judged(session, ask, entry, suggestions, seconds=budget)
+    banned: tuple[Ban, ...] = ()
+    attempts = 1 + (_REGENERATIONS if attribution.mode == "regenerate" else 0)
     for left in reversed(range(attempts)):
-        judged = [
-            await _judged(session, ask, entry, each, wait=mode != "warn") for each in suggestions
-        ]
-        entry.note(
-            matches=sum(len(each.matches) for each in judged),
-            checked=all(each.checked for each in judged),
-        )
-        if mode == "warn":
-            return tuple(judged)
-        bad = [each for each in judged if each.matches or _unjudged(session, each)]
+        judged = await _judged(session, ask, entry, suggestions, seconds=_PATIENCE_S)
+        bad = [each for each in judged if each.matches or verdicts.unjudged(session, each)]
         for each in bad:
             session.cache.drop(each.id)
         if len(bad) < len(judged):
@@ -243,51 +233,29 @@ async def _allowed(
         if not any(each.matches for each in judged):
             raise NoSuggestion("dropped:unchecked")
         if left:
-            banned += tuple(each.text for each in suggestions)
+            banned += tuple(verdicts.ban_of(ask.prefix, each) for each in judged)
             run = session.engine.complete
             suggestions = await _generate(session, ask, entry, run=run, banned=banned)
+            entry.note(regenerated=attempts - left)
     raise NoSuggestion("dropped:near-verbatim")
 
 
-def _unjudged(session: Session, suggestion: Suggestion) -> bool:
-    """The index could have told, and did not in time."""
-    return session.index.index is not None and not suggestion.checked
-
-
 async def _judged(
-    session: Session, ask: Ask, entry: Entry, suggestion: Suggestion, *, wait: bool
-) -> Suggestion:
-    index = session.index.index
-    if suggestion.checked or index is None:
-        return suggestion
-
-    def check() -> list[Match]:
-        after = ask.suffix[suggestion.replace_after :]
-        return index.check_completion(
-            ask.prefix, suggestion.text, after, language=ask.document.language
-        )
-
+    session: Session,
+    ask: Ask,
+    entry: Entry,
+    suggestions: tuple[Suggestion, ...],
+    *,
+    seconds: float,
+) -> tuple[Suggestion, ...]:
     started = time.monotonic()
-    checking = session.spawn(session.candidates.run(check))
-    budget = _PATIENCE_S if wait else session.settings.attribution.budget_ms / 1000
-    done, _ = await asyncio.wait({checking}, timeout=budget)
-    entry.note(attribution_ms=round((time.monotonic() - started) * 1000, 1))
-    if done:
-        return _with_verdict(session, suggestion, checking)
-    checking.add_done_callback(lambda late: _with_verdict(session, suggestion, late))
-    return suggestion
-
-
-def _with_verdict(
-    session: Session, suggestion: Suggestion, checked: asyncio.Task[list[Match]]
-) -> Suggestion:
-    if checked.cancelled():
-        return suggestion
-    if checked.exception() is not None:
-        return suggestion  # the session has reported it
-    matches = tuple(checked.result())
-    session.cache.judge(suggestion.id, matches)
-    return replace(suggestion, matches=matches, checked=True)
+    judged = await verdicts.judged(session, ask, suggestions, seconds=seconds)
+    entry.note(
+        matches=sum(len(each.matches) for each in judged),
+        checked=all(each.checked for each in judged),
+        attribution_ms=round((time.monotonic() - started) * 1000, 1),
+    )
+    return judged
 
 
 def gap_of(ask: Ask) -> Gap:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from lsp_server import ahead, citations, convert, protocol
+from lsp_server.asks import ask_at
 from lsp_server.documents import Document, Place, body
-from lsp_server.suggestions import ask_at, suggest
+from lsp_server.suggestions import suggest
 
 if TYPE_CHECKING:
     from lsp_server.cache import Suggestion

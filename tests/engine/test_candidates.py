@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import engine
-from engine import CancelToken, Completion, CompletionOptions, Gap, candidates
+from engine import Ban, CancelToken, Completion, CompletionOptions, Gap, candidates
 from engine.backends import NATIVE, TORCH, installed
 from engine.candidates import alternatives, with_others
 from engine.decoding import Decoded, decode
@@ -129,7 +129,7 @@ def test_nothing_is_begun_that_is_banned_or_special(completer: LocalCompleter) -
     assert text.startswith(request.owed)
     assert text != request.owed
     banned = completer.raw(
-        replace(with_others(request, 2), banned=(text.removeprefix(request.owed),))
+        replace(with_others(request, 2), banned=(Ban(text.removeprefix(request.owed)),))
     )
 
     left = [beginning[-1][0] for beginning in banned.others]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.api import CancelToken
+from engine.api import Ban, CancelToken
 from engine.decoding import Decoded, Decoder, Request, decode
 from engine.prefix_cache import BLOCK, PrefixCache
 from engine.sampling import greedy
@@ -168,10 +168,23 @@ def test_the_same_prompt_gives_the_same_tokens(decoder: Decoder) -> None:
 
 def test_what_is_banned_does_not_come(decoder: Decoder) -> None:
     plain = run(watched(decoder))
-    other = run(watched(decoder), banned=(plain.text,))
+    other = run(watched(decoder), banned=(Ban(plain.text),))
 
     assert other.text
     assert not other.text.startswith(plain.text[:1])
+
+
+@pytest.mark.parametrize("kept", [1, 2, 5])
+def test_what_may_stay_is_said_before_another_way_is_taken(decoder: Decoder, kept: int) -> None:
+    plain = run(watched(decoder))
+    after = decoder.tokenizer.decode(plain.tokens[:kept])
+    text = plain.text.removeprefix(after)
+    other = run(watched(decoder), banned=(Ban(text, after),))
+
+    assert after
+    assert text
+    assert other.tokens[:kept] == plain.tokens[:kept]
+    assert not other.text.removeprefix(after).startswith(text[:1])
 
 
 @pytest.mark.parametrize("owed", ["return", "self.", " ", "xyz"])
@@ -193,7 +206,7 @@ def test_what_is_owed_counts_for_no_limit_and_no_rule(decoder: Decoder) -> None:
 
 def test_what_is_owed_can_be_banned_to_go_on_with(decoder: Decoder) -> None:
     plain = run(watched(decoder), owed="ret")
-    other = run(watched(decoder), owed="ret", banned=(plain.text,))
+    other = run(watched(decoder), owed="ret", banned=(Ban(plain.text),))
 
     assert decoder.tokenizer.decode(other.tokens).startswith("ret")
     assert not other.text.startswith(plain.text[:1])

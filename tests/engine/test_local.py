@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import engine
-from engine import CancelToken, Completion, CompletionOptions, Gap, ModelUnavailable
+from engine import Ban, CancelToken, Completion, CompletionOptions, Gap, ModelUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def test_a_cancelled_request_says_so(tiny: LocalCompleter) -> None:
 def test_what_is_banned_is_not_said(tiny: LocalCompleter) -> None:
     first = ask(tiny)
     assert first.text
-    other = ask(tiny, banned=(first.text,))
+    other = ask(tiny, banned=(Ban(first.text),))
 
     assert other.text != first.text
     assert not other.text.startswith(first.text[:1])

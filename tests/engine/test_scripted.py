@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import engine
-from engine import CancelToken, CompletionOptions, Gap, ModelUnavailable
+from engine import Ban, CancelToken, CompletionOptions, Gap, ModelUnavailable
 from engine.scripted import Rule, ScriptedCompleter, ScriptedError
 
 GAP = Gap("first\nna", "me\nlast", "a.py", "python")
@@ -54,7 +54,14 @@ def test_without_a_rule_there_is_no_text(tmp_path: Path) -> None:
 
 
 def test_a_banned_text_is_not_said() -> None:
-    assert answer("scripted:x", banned=("x",)).text == ""
+    assert answer("scripted:x", banned=(Ban("x"),)).text == ""
+
+
+def test_another_answers_where_the_text_goes_a_banned_way(tmp_path: Path) -> None:
+    name = script(tmp_path, rules=[{"text": "a = [b]", "others": ["a = b.c", "a = ()"]}])
+
+    assert answer(name, banned=(Ban("[b]", "a = "), Ban("b", "a = "))).text == "a = ()"
+    assert answer(name, banned=(Ban("[b]"), Ban("= [", "b"))).text == "a = [b]"
 
 
 def test_cancelling_is_seen_between_two_steps() -> None:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import engine
-from engine import Alternative, CancelToken, CompletionOptions, Gap, ModelInfo, ModelUnavailable
+from engine import (
+    Alternative,
+    Ban,
+    CancelToken,
+    CompletionOptions,
+    Gap,
+    ModelInfo,
+    ModelUnavailable,
+)
 from engine.frames import BrokenFrame, options_of, plain, read_frame, write_frame
 from engine.remote import CLOSED, FAILED, LOADING, READY, RESTARTING, WorkerCompleter, WorkerError
 
@@ -93,7 +101,7 @@ def test_the_child_gives_the_text_that_this_process_gives(
     try:
         assert worker.describe() == tiny.describe()
         for gap in gaps:
-            for options in (ASKED, CompletionOptions(multiline=False, banned=("x",))):
+            for options in (ASKED, CompletionOptions(multiline=False, banned=(Ban("x"),))):
                 here = tiny.complete(gap, options, CancelToken())
                 there = worker.complete(gap, options, CancelToken())
                 assert (there.text, there.stop_reason) == (here.text, here.stop_reason)
@@ -326,7 +334,7 @@ def test_alternatives_come_from_the_child(tmp_path: Path, start: Start) -> None:
 
 
 def test_options_and_models_travel() -> None:
-    options = CompletionOptions(multiline=True, banned=("a", "b"), time_limit_ms=5.0)
+    options = CompletionOptions(multiline=True, banned=(Ban("a"), Ban("b", "a")), time_limit_ms=5.0)
     info = ModelInfo("n", "cpu", "float32", 1)
 
     assert options_of(json.loads(json.dumps(plain(options)))) == options

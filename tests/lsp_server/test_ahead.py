@@ -9,11 +9,12 @@ import pytest
 
 from engine.api import Completion, CompletionOptions, Gap
 from lsp_server import ahead
+from lsp_server.asks import ask_at
 from lsp_server.documents import Document, Documents
 from lsp_server.scheduler import ASLEEP, LOADING, READY, UNAVAILABLE, EngineState, LookupThread
 from lsp_server.session import Session
 from lsp_server.settings import parse
-from lsp_server.suggestions import ask_at, suggest
+from lsp_server.suggestions import suggest
 
 
 class Engine:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.api import CancelToken, CompletionOptions, Gap
+from engine.api import Ban, CancelToken, CompletionOptions, Gap
 from engine.loading import load
 from engine.scripted import load_script
 from engine.window import window_of
@@ -41,7 +41,9 @@ def test_any_text_is_answered(
     gap = Gap(prefix, suffix, path, language)
     for options in (
         CompletionOptions(max_new_tokens=5, automatic=True),
-        CompletionOptions(max_new_tokens=5, multiline=True, banned=("x", suffix[:20])),
+        CompletionOptions(
+            max_new_tokens=5, multiline=True, banned=(Ban("x"), Ban("y", suffix[:20]))
+        ),
     ):
         completion = tiny.complete(gap, options, CancelToken())
 

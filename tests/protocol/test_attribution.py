@@ -150,7 +150,23 @@ def test_regenerating_asks_for_another_suggestion(editor: Editor, stage: Stage) 
     uri, at = editor.open_at(f"# other\n{HEAD}    <CURSOR>\n")
 
     assert editor.suggestion(uri, at)["insertText"] == "return my_own(ordered)"
-    assert [call["banned"] for call in stage.calls()] == [0, 1]
+    assert [len(call["banned"]) for call in stage.calls()] == [0, 1]
+
+
+def test_regenerating_keeps_what_is_nobodys_and_bans_the_match_from_its_first_word_on(
+    editor: Editor, stage: Stage
+) -> None:
+    mode(editor, mode="regenerate")
+    mine = "def mine(value):\n    return [value, 1]\n\n\n"
+    stage.write({"text": mine + tiny_corpus.INTERVALS, "instead": mine + "other()"})
+    uri, at = editor.open_at("# keep\n<CURSOR>\n")
+
+    assert editor.suggestion(uri, at)["insertText"] == mine + "other()"
+    first, second = stage.calls()
+    assert first["banned"] == []
+    ((after, text),) = second["banned"]
+    assert after == mine
+    assert text.startswith("def merge_intervals")
 
 
 def test_regenerating_gives_up_when_nothing_else_comes(editor: Editor, stage: Stage) -> None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import engine
+from engine import Ban, CancelToken, CompletionOptions, Gap
 from engine.loading import DEFAULT_MODEL
+from indexer import AttributionIndex
+from lsp_server import asks
+from lsp_server.asks import ask_at
 from lsp_server.client import SERVER
 from lsp_server.commands.complete import main
+from lsp_server.documents import Documents
+from lsp_server.scheduler import READY, EngineThread, LookupThread
+from lsp_server.session import Index, Session
+from lsp_server.settings import parse
+from lsp_server.suggestions import suggest
+from tests.support import tiny_corpus
 from tests.support.casefile import cut
 from tests.support.editor import Editor
 
@@ -26,6 +39,24 @@ PLACES = [
     'names = ["a", "b"]\nfor name in <CURSOR>\n    print(name)\n',
     "def first(values):\r\n    if not values:\r\n        raise <CURSOR>\r\n    return values[0]\r\n",
 ]
+
+
+READING = '''\
+import os
+
+
+def read_lines(path, encoding="utf-8"):
+    """Read a file and return its lines without line ends."""
+    lines = []
+    with open(path, encoding=encoding) as handle:
+        for line in handle:
+            lines.append(line.rstrip("\\n"))
+    return lines
+
+
+def write_lines(path, lines, encoding="utf-8"):
+    """Write lines to a file, each with a line end."""
+'''
 
 
 def without_network() -> tuple[str, ...]:
@@ -60,6 +91,47 @@ def test_server_and_command_line_give_the_same_text(
     item = editor.suggestion(editor.open(place.text, name=file.as_uri()), editor.position(place))
     typed = place.text.split("\n")[place.line][: place.index].lstrip()
     assert (item["insertText"] if item else typed) == typed + told
+
+
+async def test_regenerating_keeps_what_is_nobodys_and_takes_another_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = engine.load(None, threads=1)
+    gap = Gap(READING + "    ", "\n", "project/files.py", "python")
+    plain = model.complete(gap, CompletionOptions(), CancelToken()).text
+    tiny_corpus.build(tmp_path, {"files.py": f"{READING}    {plain}\n"})
+    monkeypatch.setattr(asks, "CANDIDATES", 1)  # a short one would be shown instead
+    ready = threading.Event()
+    thread = EngineThread(lambda: model, lambda state: ready.set() if state.info else None)
+    session = Session(Documents(), thread, LookupThread("a"), LookupThread("b"))
+    session.settings, _ = parse({"attribution": {"mode": "regenerate"}})
+    session.index = Index(READY, AttributionIndex.open(tmp_path / "index"))
+    document = session.documents.open("file:///project/files.py", "python", 1, gap.prefix + "\n")
+    ask = ask_at(document, len(gap.prefix), automatic=False)
+    thread.start()
+    await asyncio.to_thread(ready.wait)
+
+    entry = session.trace.begin(file="", language="python", line=1, trigger="invoked")
+    (other,) = await suggest(session, ask, entry)
+
+    assert entry.details["regenerated"] >= 1
+    assert other.checked
+    assert not other.matches
+    assert not Ban(plain).forbids(other.text)  # the match began above: its first word is banned
+    thread.close()
+
+
+def test_the_model_takes_another_way_where_it_is_told_to() -> None:
+    model = engine.load(None, threads=1)
+    gap = Gap(READING + "    ", "\n", "project/files.py", "python")
+    plain = model.complete(gap, CompletionOptions(), CancelToken()).text
+    first, _, rest = plain.partition("\n")
+    after = first + "\n" + rest[: len(rest) - len(rest.lstrip())]
+    ban = Ban(plain.removeprefix(after), after)
+    branched = model.complete(gap, CompletionOptions(banned=(ban,)), CancelToken()).text
+
+    assert branched.startswith(after)
+    assert not ban.forbids(branched)
 
 
 def test_a_typing_session_is_answered_at_every_stroke(editor: Editor) -> None:

@@ -8,7 +8,7 @@ read at every call, so that a test can change it while the server runs:
 
 The first rule whose `when` fits counts. In the text, {before} and {after} are the line around the
 cursor, {prefix} and {suffix} all of it, {calls} the number of this call; `others` are texts too,
-given where several candidates are wanted, and a text that is banned is none. `calls.jsonl` records
+given where several candidates are wanted; where `text` goes a banned way `instead` is said. `calls.jsonl` records
 each call: what was asked, and how it ended. With {"model": FOLDER} in the script at the start a
 real model answers, and the record is the same. A call for no tokens is recorded and says nothing.
 """
@@ -72,7 +72,7 @@ class StagedCompleter:
             raise RuntimeError(rule["error"])
         if ended == "cancelled":
             return Completion("", "cancelled")
-        if any(text in rule["text"] for text in options.banned):
+        if any(ban.forbids(rule["text"]) for ban in options.banned):
             return Completion(rule.get("instead", ""), "end")
         text = (
             rule["text"]
@@ -83,7 +83,7 @@ class StagedCompleter:
             .replace("{path}", gap.path)
             .replace("{calls}", str(self._calls))
         )
-        others = [each for each in rule.get("others", []) if each not in options.banned]
+        others = rule.get("others", [])
         return Completion(
             text,
             "end",
@@ -106,7 +106,7 @@ class StagedCompleter:
                 "before": gap.prefix.rpartition("\n")[2],
                 "path": gap.path,
                 "automatic": options.automatic,
-                "banned": len(options.banned),
+                "banned": [[ban.after, ban.text] for ban in options.banned],
                 "candidates": options.n_candidates,
                 "max_new_tokens": options.max_new_tokens,
                 "ended": ended,

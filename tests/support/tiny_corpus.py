@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from indexer.document import Document, content_hash
@@ -72,9 +73,9 @@ if __name__ == "__main__":
 """
 
 
-def documents() -> list[Document]:
-    """One file that matters among others that do not."""
-    texts = {"spans/intervals.py": f'"""Intervals."""\n\n\n{INTERVALS}'}
+def documents(more: Mapping[str, str] | None = None) -> list[Document]:
+    """One file that matters among others that do not, and more by path."""
+    texts = {"spans/intervals.py": f'"""Intervals."""\n\n\n{INTERVALS}', **(more or {})}
     for number in range(6):
         body = "\n".join(
             f"    value_{at} = table_{number}[{at * number}] + offset_{at % 3}" for at in range(20)
@@ -97,17 +98,17 @@ def documents() -> list[Document]:
     ]
 
 
-def build_shards(home: Path) -> Manifest:
+def build_shards(home: Path, more: Mapping[str, str] | None = None) -> Manifest:
     """Corpus and an empty held-out set in a data home; returns the corpus's manifest."""
     meta = {"name": "tiny", "recipe_hash": "recipe", "selection": "full"}
     write_shards(home / "held-out", [], meta=meta)
-    return write_shards(home / "corpus", documents(), meta=meta)
+    return write_shards(home / "corpus", documents(more), meta=meta)
 
 
-def build(home: Path) -> Manifest:
+def build(home: Path, more: Mapping[str, str] | None = None) -> Manifest:
     """The same with the index of the corpus."""
     from indexer.attribution.builder import build_index
 
-    manifest = build_shards(home)
+    manifest = build_shards(home, more)
     build_index(home / "corpus", home / "index", jobs=1)
     return manifest
