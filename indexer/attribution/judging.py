@@ -27,7 +27,7 @@ _WORDS = (NAME, ARGUMENT, KEPT, CALLED, PREFIX, PROSE)
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Fitted on packages that the evaluation leaves out (`split_of` in trainer/evaluation/attribution.py)."""
+    """Fitted on packages that the evaluation leaves out (`split_of` in trainer/evaluation/attribution/splits.py)."""
 
     matched: int = 50  # written tokens, for anything at all
     verbatim: float = 0.9

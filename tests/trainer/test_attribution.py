@@ -1,10 +1,8 @@
-"""The evaluation of attribution: its copies are copies, and its counts can be trusted."""
+"""The evaluation of attribution: its counts can be trusted."""
 
 from __future__ import annotations
 
-import ast
 import json
-from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,96 +13,140 @@ from tests.indexer.attribution.conftest import (
     CLUSTER,
     DOCUMENTS,
     FOREIGN,
-    QUEUE,
     document,
     write_corpus,
 )
-from trainer.evaluation import attribution
-from trainer.evaluation.planting import KINDS, MIN_LINES, copy_of, functions, plant
+from trainer.commands import eval_attribution
+from trainer.evaluation.attribution import adjudication, negatives, scores
+from trainer.evaluation.attribution.checking import iou, small_parts
+from trainer.evaluation.attribution.passages import lexemes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def names(text: str) -> list[str]:
-    return [node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
+def test_an_interval_is_wider_when_copies_share_their_packages() -> None:
+    hits = [True, False] * 40
+    alone = scores.interval(hits, [f"package {n}" for n in range(80)])
+    together = scores.interval(hits, [f"package {n % 2}" for n in range(80)])
+
+    assert alone[0] < 0.5 < alone[1]
+    assert together[1] - together[0] > alone[1] - alone[0]
+    assert scores.interval([True] * 5, list("abcde")) == [1.0, 1.0]
 
 
-def test_long_functions_of_both_languages_are_found() -> None:
-    (nearest,) = functions(CLUSTER, "python")
-    (retry,) = functions(QUEUE, "javascript")
-
-    assert nearest.text.startswith("def nearest_centres")
-    assert CLUSTER.splitlines()[nearest.last_line - 1] == "    return found"
-    assert retry.text.startswith("export async function retry")
-    assert retry.last_line - retry.first_line + 1 >= MIN_LINES
+def test_overlap_counts_lines_of_both() -> None:
+    assert iou((1, 10), (1, 10)) == 1.0
+    assert iou((1, 10), (6, 15)) == pytest.approx(5 / 15)
+    assert iou((1, 2), (5, 9)) == 0.0
 
 
-def test_a_renamed_copy_renames_each_local_name_one_way_and_nothing_else() -> None:
-    text = functions(CLUSTER, "python")[0].text
-    copy = copy_of(text, "renamed", "python", Random(1))
-    assert copy is not None
-    pairs = set(zip(names(text), names(copy), strict=True))
+def test_small_accepts_are_the_copy_in_parts_below_the_limit() -> None:
+    from random import Random
 
-    assert len(pairs) == len({old for old, _ in pairs}) == len({new for _, new in pairs})
-    assert {old for old, new in pairs if old == new} >= {
-        "len",
-        "math",
-        "enumerate",
-        "ValueError",
-        "distance",
-    }
-    assert {"points", "best", "found"} <= {old for old, new in pairs if old != new}
+    parts = small_parts(CLUSTER, Random(2))
+
+    assert "".join(parts) == CLUSTER
+    assert len(parts) > 2
+    assert max(len(lexemes(each)) for each in parts) < 65
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_copy_still_parses_and_lies_where_it_is_said_to(kind: str) -> None:
-    text = functions(CLUSTER, "python")[0].text
-    for seed in range(20):
-        copy = copy_of(text, kind, "python", Random(seed))
-        assert copy is not None
-        planted, first, last = plant(FOREIGN, copy, "python", Random(seed))
-        lines = planted.splitlines()
-
-        assert [line.strip() for line in lines[first - 1 : last]] == [
-            line.strip() for line in copy.splitlines()
-        ]
-        assert len(lines) == len(FOREIGN.splitlines()) + len(copy.splitlines()) + 2
+def test_a_verdict_is_found_again_whatever_the_layout() -> None:
+    assert adjudication.key("a  =\n 1", "b") == adjudication.key("a =\n\t1\n", "b")
+    assert adjudication.key("a", "b") != adjudication.key("b", "a")
 
 
-def test_an_interval_holds_its_share_and_narrows_with_the_cases() -> None:
-    few, many = attribution.wilson(9, 10), attribution.wilson(900, 1000)
-
-    assert few[0] < 0.9 < few[1] < 1
-    assert many[1] - many[0] < few[1] - few[0]
-    assert attribution.wilson(0, 0) == (0.0, 1.0)
+def test_verdicts_on_record_have_reasons() -> None:
+    assert set(adjudication.read().values()) <= set(adjudication.VERDICTS)
 
 
-def test_a_package_belongs_to_one_half() -> None:
-    halves = {attribution.split_of(f"package{number}") for number in range(50)}
+def test_a_verdict_without_a_reason_is_refused(tmp_path: Path) -> None:
+    record = tmp_path / "verdicts.json"
+    record.write_text(json.dumps([{"key": "1", "verdict": "copy", "reason": ""}]))
 
-    assert halves == {"test", "tuning"}
-    assert attribution.split_of("numpy") == attribution.split_of("numpy")
+    with pytest.raises(ValueError, match="reason"):
+        adjudication.read(record)
 
 
-def test_the_whole_protocol_runs_and_reports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unread_warnings_count_as_wrong() -> None:
+    said = adjudication.precision(["copy", "copy", "idiom", "unread"])
+
+    assert said["adjudicated"] == 0.5
+    assert said["unread"] == 1
+
+
+def test_boilerplate_has_every_kind_in_both_languages() -> None:
+    found = negatives.boilerplate()
+
+    assert {each.group for each in found} == {"boilerplate", "licence headers", "literal tables"}
+    assert {"python", "javascript", "typescript"} <= {each.language for each in found}
+    assert all(each.text.count("\n") > 3 for each in found)
+
+
+def test_windows_are_cut_out_of_their_files() -> None:
+    from random import Random
+
+    files = [document(FOREIGN * 3, f"own_{n}.py", f"mine {n}") for n in range(2)]
+    found = negatives.windows(files, 4, Random(1))
+
+    assert {each.package for each in found} == {"mine 0", "mine 1"}
+    for each in found:
+        assert each.before + each.text + each.after == FOREIGN * 3
+        assert sum(bool(row.strip()) for row in each.text.splitlines()) in negatives.WINDOW_LINES
+
+
+def test_solutions_are_read_and_a_file_without_any_is_named(tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks.jsonl"
+    tasks.write_text(
+        json.dumps({"prompt": "def f():\n", "canonical_solution": "    return 1\n"})
+        + "\n"
+        + json.dumps({"code": "def g(): pass"})
+    )
+    other = tmp_path / "other.jsonl"
+    other.write_text("{}\n")
+
+    assert [each.text for each in negatives.solutions([tasks])] == [
+        "def f():\n    return 1\n",
+        "def g(): pass",
+    ]
+    with pytest.raises(ValueError, match=r"other\.jsonl"):
+        negatives.solutions([other])
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny corpus with its index, and held-out files, one of which is a copy."""
     monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path))
     write_corpus(tmp_path, DOCUMENTS)
     build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
     hosts = [document(FOREIGN + f"\n\nEND = {n}\n" * 9, f"own_{n}.py", "mine") for n in range(3)]
     hosts.append(document(CLUSTER, "copied.py", "mine"))
     write_shards(tmp_path / "held-out", hosts, meta={"name": "held", "recipe_hash": ""})
-    output = tmp_path / "result.json"
+    return tmp_path
 
-    assert attribution.main(["--cases", "2", "--split", "all", "--json", str(output)]) == 0
+
+def test_the_whole_protocol_runs_and_reports(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = home / "result.json"
+    arguments = ["--count", "2", "--split", "all", "--kinds", "verbatim;renamed lightly"]
+    arguments += ["--lengths", "20", "--windows", "2", "--jobs", "1", "--list"]
+
+    assert eval_attribution.main([*arguments, "--json", str(output)]) == 0
     result = json.loads(output.read_text())
-    assert result["copies"]["python"]["all"]["recall"] == 1.0
-    assert result["copies"]["python"]["all"]["source_at_1"] == 1.0
-    assert result["held_out"]["warnings"] == 1
-    assert result["held_out"]["list"][0]["file"] == "mine/copied.py"
-    assert "copies, python" in capsys.readouterr().out
+    found = {
+        (row["mode"], row["kind"]): row for row in result["copies"] if row["group"] == "python"
+    }
+    assert found["document", "verbatim"]["warned_of_50_lexemes"] == 1.0
+    assert found["document", "verbatim"]["source_1"] == 1.0
+    assert found["completion", "renamed lightly"]["noticed"] == 1.0
+    files = next(row for row in result["negatives"] if row["group"] == "files")
+    assert files["warnings"] == files["false_after_reading"] == 1
+    listed = [each["at"] for each in result["flagged"] if each["group"] == "files"]
+    assert listed == ["mine/copied.py"]
+    out = capsys.readouterr().out
+    assert "copies, document" in out
+    assert "unread: mine/copied.py" in out
 
 
 def test_without_an_index_it_says_what_to_do(
@@ -112,5 +154,10 @@ def test_without_an_index_it_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path))
 
-    assert attribution.main([]) == 2
+    assert eval_attribution.main([]) == 2
     assert "footnote index build" in capsys.readouterr().err
+
+
+def test_an_unknown_kind_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert eval_attribution.main(["--kinds", "stolen"]) == 2
+    assert "stolen is none of verbatim" in capsys.readouterr().err

@@ -19,7 +19,10 @@ _WHAT = {
         "trainer.commands.eval_report",
         "results as one Markdown page, with their protocols",
     ),
-    "attribution": ("trainer.evaluation.attribution", "planted copies found, false warnings"),
+    "attribution": (
+        "trainer.commands.eval_attribution",
+        "planted copies found, false warnings, beside peers",
+    ),
 }
 
 

@@ -1,0 +1,221 @@
+"""`footnote eval attribution`: how many planted copies are found, and what is flagged wrongly."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+from indexer import AttributionIndex, IndexUnavailable, match_json
+from indexer.home import corpus_folder, held_out_folder
+from indexer.shards import CorpusUnavailable, read_documents
+from trainer.evaluation.attribution import adjudication, negatives, scores
+from trainer.evaluation.attribution.checking import (
+    MODES,
+    Flagged,
+    Probe,
+    ask_about,
+    ask_about_probe,
+    in_processes,
+)
+from trainer.evaluation.attribution.formatting import described
+from trainer.evaluation.attribution.planting import GROUPS, KINDS, LENGTHS, Plan, plant_all
+from trainer.evaluation.attribution.splits import SPLITS, is_in
+from trainer.evaluation.report import command_line, progress, quietly_interrupted, table, write_json
+
+T = TypeVar("T")
+
+PROTOCOL = (
+    "passages of corpus packages, packages in turn, cut at borders between statements to 5, 10, 20 "
+    "or 40 lines that are not blank (no tables, imports or remarks), copied by kind ({kinds}; "
+    "formatted by {formatters}), one at a time into files of 20 to 400 lines of held-out packages; "
+    "document: the whole file is checked; completion: the copy is a completion there; accepts: it "
+    "comes in parts of 15 to 64 lexemes, each judged as it is accepted; alone: nothing around it. A "
+    "copy is found when a match lies on half of its lines or itself on the copy to four fifths; a "
+    "source is right when it is the file or has the passage byte for byte. Texts of fewer than 50 "
+    "lexemes are silent by design and count as missed, but in the column that says so. Negatives: "
+    "held-out files as they are, windows of them as completions, boilerplate, licence headers and "
+    "tables{solutions}. Packages, of the corpus and held out, are split by a hash of their name: "
+    "thresholds are fitted on one half, this is the {split} half. Intervals: 95%, packages drawn "
+    "anew 1,000 times"
+)
+
+
+@quietly_interrupted
+def main(argv: list[str]) -> int:
+    options = _parser().parse_args(argv)
+    try:
+        result = measure(options, argv)
+    except (CorpusUnavailable, IndexUnavailable, OSError, ValueError) as error:
+        sys.stderr.write(f"footnote eval attribution: {error}\n")
+        return 2
+    print(report(result))
+    if options.list:
+        print(listing(result))
+    if options.json:
+        write_json(options.json, result)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="footnote eval attribution",
+        description="Plant copies of corpus passages in held-out files and look for them; look for "
+        "copies where there should be none.",
+        epilog="JavaScript is laid out anew by prettier where it is installed: on the path, or by "
+        "`npm install --prefix DATA/tools prettier`, DATA being the data folder. Example: "
+        "footnote eval attribution --count 30 --jobs 2 --json attribution.json",
+    )
+    parser.add_argument(
+        "--count", type=int, default=25, help="copies of each kind, length and language (25)"
+    )
+    parser.add_argument(
+        "--windows",
+        type=int,
+        default=1000,
+        help="completions without copies, of each length (1000)",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the draw (1)")
+    parser.add_argument(
+        "--split", choices=SPLITS, default="test", help="packages to copy from and into (test)"
+    )
+    for name, every in (("kinds", KINDS), ("lengths", LENGTHS), ("groups", GROUPS)):
+        said = ", ".join(str(each) for each in every)
+        parser.add_argument(f"--{name}", help=f"only these, with semicolons between: {said}")
+    parser.add_argument("--index", type=Path, help="index folder (default: the data folder's)")
+    parser.add_argument("--corpus", type=Path, help="corpus folder (default: the data folder's)")
+    parser.add_argument("--held-out", type=Path, help="folder of shards (default: the data folder)")
+    parser.add_argument(
+        "--solutions", type=Path, nargs="*", default=[], help="JSON lines of solutions to tasks"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
+    parser.add_argument(
+        "--list", action="store_true", help="print flagged texts with their sources"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the result there as well")
+    return parser
+
+
+def _chosen(given: str | None, every: Iterable[Any], option: str) -> list[Any]:
+    known = {str(each): each for each in every}
+    words = [each.strip() for each in given.split(";")] if given else list(known)
+    wrong = [each for each in words if each not in known]
+    if wrong:
+        raise ValueError(f"{option}: {wrong[0]} is none of {', '.join(known)}")
+    return [known[each] for each in words]
+
+
+def measure(options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:
+    """The whole protocol, as one plain value."""
+    if min(options.count, options.windows) < 0 or options.jobs < 1:
+        raise ValueError("--count and --windows must be 0 or more, --jobs 1 or more")
+    kinds = _chosen(options.kinds, KINDS, "--kinds")
+    index = AttributionIndex.open(options.index)
+    held_out = [
+        each
+        for each in read_documents(options.held_out or held_out_folder())
+        if is_in(each.package, options.split)
+    ]
+    plan = Plan(
+        options.count,
+        kinds,
+        _chosen(options.lengths, LENGTHS, "--lengths"),
+        _chosen(options.groups, GROUPS, "--groups"),
+        options.split,
+        options.seed,
+    )
+    cases = plant_all(options.corpus or corpus_folder(), held_out, plan, jobs=options.jobs)
+    found = in_processes(ask_about, cases, options.index, options.jobs)
+    answers = list(zip(cases, _shown(found, len(cases), "copies"), strict=True))
+    probes = _probes(options, held_out)
+    asked = in_processes(ask_about_probe, probes, options.index, options.jobs)
+    milliseconds, flagged = [], []
+    for took, each in _shown(asked, len(probes), "texts without copies"):
+        milliseconds.append(took)
+        flagged += each
+    said = adjudication.joined(map(scores.key_of, flagged), adjudication.read())
+    return {
+        "evaluation": "attribution",
+        "command": command_line("attribution", argv),
+        "protocol": PROTOCOL.format(
+            kinds="; ".join(f"{name}: {KINDS[name]}" for name in kinds),
+            formatters=described(),
+            solutions=", solutions to tasks" if options.solutions else "",
+            split=options.split,
+        ),
+        "split": options.split,
+        "seed": options.seed,
+        "index": {k: v for k, v in asdict(index.info()).items() if k != "files"},
+        "copies": [row for mode in MODES for row in scores.copy_rows(answers, mode)],
+        "kinds": scores.kind_rows(answers),
+        "calibration": scores.calibration_rows(answers, flagged),
+        "negatives": scores.negative_rows(probes, flagged, said),
+        "precision": adjudication.precision(
+            said[scores.key_of(each)] for each in flagged if each.match.tier == "warning"
+        ),
+        "flagged": [_listed(each, said) for each in flagged],
+    }
+
+
+def _probes(options: argparse.Namespace, held_out: Sequence[Any]) -> list[Probe]:
+    probes = negatives.whole_files(held_out)
+    probes += negatives.windows(held_out, options.windows, Random(options.seed))
+    return [*probes, *negatives.boilerplate(), *negatives.solutions(options.solutions)]
+
+
+def _shown(found: Iterator[T], count: int, what: str) -> Iterator[T]:
+    for _ in progress(range(count), f"checking {what}"):
+        yield next(found)
+
+
+def _listed(flagged: Flagged, said: dict[str, str]) -> dict[str, Any]:
+    key = scores.key_of(flagged)
+    return {
+        "key": key,
+        "verdict": said[key],
+        "at": flagged.probe,
+        "group": flagged.group,
+        "match": match_json(flagged.match),
+        "text": flagged.text,
+        "source_text": flagged.source_text,
+    }
+
+
+_COLUMNS = (
+    "kind lines group cases warned warned_95 noticed warned_of_50_lexemes source_1 source_3 text_iou source_iou"
+).split()
+
+
+def report(result: dict[str, Any]) -> str:
+    """The result as text."""
+    parts = [result["protocol"] + ".\n"]
+    for mode in MODES:
+        rows = [row for row in result["copies"] if row["mode"] == mode]
+        shown = rows if mode == "document" else [each for each in rows if each["group"] == "all"]
+        parts += [f"copies, {mode}", table([{n: row[n] for n in _COLUMNS} for row in shown]), ""]
+    parts += ["called", table([{**e, "called": _counts(e["called"])} for e in result["kinds"]]), ""]
+    parts += ["texts that are no copies", table(result["negatives"]), ""]
+    parts += ["warnings on them, read", table([result["precision"]])]
+    return "\n".join(parts)
+
+
+def listing(result: dict[str, Any]) -> str:
+    """Every warning on a text that should have none, with both sides."""
+    parts = []
+    for each in result["flagged"]:
+        if each["match"]["tier"] == "warning":
+            match, source = each["match"], each["match"]["source"]
+            parts += [
+                f"== {each['key']} {each['verdict']}: {each['at']} ({each['group']})",
+                f"{match['kind']} {match['similarity']:.0%}, {match['matched_tokens']} tokens",
+                each["text"],
+                f"-- {source['package']}/{source['path']}:{source['start_line']}",
+                each["source_text"],
+            ]
+    return "\n".join(parts)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
