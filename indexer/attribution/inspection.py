@@ -1,24 +1,49 @@
-"""Which files of some folders are worth checking, and what the index says about each."""
+"""What the index says about each of some files, several processes at once."""
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+import signal
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
+from indexer.attribution.decoding import NoText, decoded, is_minified
+from indexer.attribution.excerpts import unify_line_ends
+from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.index import AttributionIndex
 from indexer.attribution.matches import Match
+from indexer.attribution.projects import named_in, own_packages
 from indexer.languages import language_of
 
 LARGEST = 1 << 20  # bytes; larger files are data or bundles
-_SKIPPED_FOLDERS = {".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox", ".eggs"}
-_MANY = 64  # files from which further processes pay for opening the index again
-_BINARY_PROBE = 8192
+_WORTH = 1 << 20  # bytes of files from which further processes pay for their start
+_BATCH = 1 << 17  # bytes that a process is given at once
 
 
-class NoSuchFile(Exception):
-    """A path that was asked for does not exist; the message names it."""
+class WorkerDied(Exception):
+    """A process ended by itself; the message says what to try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the project around a folder says."""
+
+    own: frozenset[str] = frozenset()  # the names of its packages
+    ignores: Ignores = field(default_factory=lambda: Ignores(Path()))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A match, and what only its text can tell."""
+
+    match: Match
+    passage: str  # the same for the same text, wherever it stands and however it is indented
+    first_column: int  # 1-based, in code points
+    end_column: int  # behind the last character
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,49 +51,57 @@ class Inspection:
     """What was found in one file, or why it was not read."""
 
     path: str
-    matches: tuple[Match, ...] = ()
+    findings: tuple[Finding, ...] = ()
     skipped: str = ""
+    ignored: int = 0  # matches that the project's ignore file settles
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        return tuple(each.match for each in self.findings)
 
 
-def files_of(paths: Iterable[str]) -> list[str]:
-    """The files to check: those named, and of folders those in a language of the corpus.
-
-    Version control, installed packages and virtual environments are left out. Raises NoSuchFile.
-    """
-    found: dict[str, None] = {}
-    for name in paths:
-        path = Path(name)
-        if path.is_dir():
-            found.update(dict.fromkeys(_walk(path)))
-        elif path.exists():
-            found[name] = None
-        else:
-            raise NoSuchFile(f"{name} does not exist")
-    return list(found)
+def surroundings_of(paths: Sequence[str], *, ignoring: bool) -> dict[Path, Surroundings]:
+    """What is said about the folders of some files; of the ignore files nothing unless `ignoring`."""
+    named, read = cache(named_in), cache(read_ignores)
+    found = {}
+    for folder in dict.fromkeys(Path(path).parent for path in paths):
+        ignores = read(ignore_file(folder)) if ignoring else Ignores(folder)
+        found[folder] = Surroundings(own_packages(folder, named=named), ignores)
+    return found
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
-        here = Path(parent)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in _SKIPPED_FOLDERS and not (here / name / "pyvenv.cfg").is_file()
-        )
-        yield from (str(here / name) for name in sorted(files) if language_of(name))
-
-
-def inspect_text(index: AttributionIndex, path: str, data: bytes, language: str = "") -> Inspection:
+def inspect_text(
+    index: AttributionIndex,
+    path: str,
+    data: bytes,
+    language: str = "",
+    around: Surroundings | None = None,
+) -> Inspection:
     """What the index says about a file's bytes."""
+    around = around or Surroundings()
     if len(data) > LARGEST:
-        return Inspection(path, skipped=f"larger than {LARGEST >> 20} MiB")
-    if b"\0" in data[:_BINARY_PROBE]:
-        return Inspection(path, skipped="binary")
+        return Inspection(path, skipped=_too_large())
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return Inspection(path, skipped="not UTF-8")
-    return Inspection(path, tuple(index.check_document(text, language=language, path=path)))
+        text = decoded(data)
+    except NoText as error:
+        return Inspection(path, skipped=str(error))
+    if is_minified(text, language or language_of(path) or ""):
+        return Inspection(path, skipped="minified")
+    matches = index.check_document(text, language=language, path=path, own=around.own)
+    reported = around.ignores.reported(matches, text)
+    lines = unify_line_ends(text).split("\n") if reported else []
+    findings = tuple(_finding(match, text, lines) for match in reported)
+    return Inspection(path, findings, ignored=len(matches) - len(reported))
+
+
+def _finding(match: Match, text: str, lines: Sequence[str]) -> Finding:
+    first, last = lines[match.start_line - 1], lines[match.end_line - 1]
+    indent = len(first) - len(first.lstrip())
+    return Finding(match, passage_hash(match, text), indent + 1, len(last.rstrip()) + 1)
+
+
+def _too_large() -> str:
+    return f"larger than {LARGEST >> 20} MiB"
 
 
 def inspect_files(
@@ -76,34 +109,104 @@ def inspect_files(
     paths: Sequence[str],
     *,
     folder: Path,
+    around: Mapping[Path, Surroundings],
     language: str = "",
     jobs: int = 1,
 ) -> Iterator[Inspection]:
-    """Inspects the files, in their order; many of them in `jobs` processes that open `folder` themselves."""
-    if jobs < 2 or len(paths) < _MANY:
-        yield from (_inspect_file(index, path, language) for path in paths)
+    """Inspects the files, in their order; much text in `jobs` processes that open `folder` themselves.
+
+    `around` knows the folder of each. Raises WorkerDied.
+    """
+    batches = list(_batches(paths))
+    jobs = min(jobs, len(batches))
+    if jobs < 2 or sum(size for _, size in batches) < _WORTH:
+        for path in paths:
+            yield _inspect_file(index, path, language, around[Path(path).parent])
         return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _open, (folder, language)) as pool:
-        yield from pool.map(_inspect_here, paths, chunksize=8)
-
-
-def _inspect_file(index: AttributionIndex, path: str, language: str) -> Inspection:
+    with _deaf_to_interrupts():
+        pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open, (folder, language, around))
+        found = pool.map(_inspect_here, [batch for batch, _ in batches])
     try:
-        if Path(path).stat().st_size > LARGEST:
-            return Inspection(path, skipped=f"larger than {LARGEST >> 20} MiB")
+        for batch in found:
+            yield from batch
+    except BrokenProcessPool as error:
+        raise WorkerDied(
+            "a process ended by itself, perhaps for want of memory: try --jobs 1"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes that are started meanwhile never hear Ctrl-C: the one that started them ends them."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not the main thread: the processes are deaf a moment later
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _batches(paths: Sequence[str]) -> Iterator[tuple[list[str], int]]:
+    """The paths in runs of about as many bytes each, with these."""
+    batch: list[str] = []
+    filled = 0
+    for path in paths:
+        batch.append(path)
+        filled += _size(path)
+        if filled >= _BATCH:
+            yield batch, filled
+            batch, filled = [], 0
+    if batch:
+        yield batch, filled
+
+
+def _size(path: str) -> int:
+    try:
+        return min(Path(path).stat().st_size, LARGEST)
+    except OSError:
+        return 0
+
+
+def _inspect_file(
+    index: AttributionIndex, path: str, language: str, around: Surroundings
+) -> Inspection:
+    try:
+        about = Path(path).stat()
+        if not stat.S_ISREG(about.st_mode):
+            return Inspection(path, skipped="no regular file")
+        if about.st_size > LARGEST:
+            return Inspection(path, skipped=_too_large())
         data = Path(path).read_bytes()
     except OSError as error:
         return Inspection(path, skipped=error.strerror or "cannot be read")
-    return inspect_text(index, path, data, language)
+    return inspect_text(index, path, data, language, around)
 
 
-_here: list[tuple[AttributionIndex, str]] = []  # of a worker process: its index and the language
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """What a worker process works with."""
+
+    index: AttributionIndex
+    language: str
+    around: Mapping[Path, Surroundings]
 
 
-def _open(folder: Path, language: str) -> None:
-    _here.append((AttributionIndex.open(folder), language))
+_here: list[_Here] = []
 
 
-def _inspect_here(path: str) -> Inspection:
-    return _inspect_file(_here[0][0], path, _here[0][1])
+def _open(folder: Path, language: str, around: Mapping[Path, Surroundings]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _here.append(_Here(AttributionIndex.open(folder), language, around))
+
+
+def _inspect_here(paths: Sequence[str]) -> list[Inspection]:
+    here = _here[0]
+    return [
+        _inspect_file(here.index, path, here.language, here.around[Path(path).parent])
+        for path in paths
+    ]

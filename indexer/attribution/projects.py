@@ -11,19 +11,27 @@ from pathlib import Path
 from typing import Any
 
 
-def own_packages(path: Path) -> frozenset[str]:
-    """The names that the manifests around a file or folder give its project, up to the repository's root."""
+def named_in(folder: Path) -> list[str]:
+    """The names that the manifests in a folder give."""
+    return list(_names(folder))
+
+
+def own_packages(path: Path, *, named: Callable[[Path], list[str]] = named_in) -> frozenset[str]:
+    """The names that the manifests around a file or folder give its project, up to the repository's root.
+
+    Who asks for many paths gives a `named` that remembers.
+    """
     start = path.absolute()
     start = start if start.is_dir() else start.parent
     found: set[str] = set()
     for folder in (start, *start.parents):
-        found.update(_named_in(folder))
+        found.update(named(folder))
         if (folder / ".git").exists():
             break
     return frozenset(found)
 
 
-def _named_in(folder: Path) -> Iterator[str]:
+def _names(folder: Path) -> Iterator[str]:
     for manifest, names in _MANIFESTS.items():
         # A manifest that is broken, or of another shape, names nothing: it is not ours to complain about.
         with suppress(OSError, ValueError, SyntaxError, KeyError, TypeError, AttributeError,

@@ -1,102 +1,207 @@
-"""`footnote check`: near-verbatim passages of the corpus in files and folders."""
+"""`footnote check`: near-verbatim passages of indexed code in files and folders."""
 
 import argparse
 import json
 import os
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 from indexer import AttributionIndex, IndexUnavailable, Match, match_json
+from indexer.attribution.changes import Changes, UnknownRevision, changes_since
 from indexer.attribution.inspection import (
+    Finding,
     Inspection,
-    NoSuchFile,
-    files_of,
+    WorkerDied,
     inspect_files,
     inspect_text,
+    surroundings_of,
 )
-from indexer.attribution.sarif import sarif
+from indexer.attribution.licensing import COPYLEFT, UNKNOWN, class_of
+from indexer.attribution.sarif import NoLog, Run, fingerprint_of, fingerprints_in, sarif
+from indexer.attribution.selecting import NoSuchFile, files_of
 from indexer.curation.progress import Bar
+from indexer.git import GitFailed, git
 from indexer.home import index_folder
 
-_SHOW_PROGRESS = 50  # files
+_PATIENCE_S = 2.0  # from which a bar tells that something is going on
+_NAMED = 10  # files not checked that are named one by one
+_FAILING = {"copyleft": {COPYLEFT, UNKNOWN}, "unknown": {UNKNOWN}}
+_STDIN = "-"
+_EPILOG = """\
+exit code: 0 nothing found, 1 something found (see --fail-on), 2 an error.
+
+examples:
+  footnote check src                                  a folder; what git ignores is left out
+  footnote check --changed-since origin/main          what a pull request adds
+  footnote check --fail-on copyleft src               tell all, fail for some licences only
+  footnote check --format sarif --output footnote.sarif
+                                                      for code scanning; also a later --baseline
+  git show HEAD:a.py | footnote check - --language python
+
+Matches that somebody looked at are settled in .footnote/ignore.toml, which editors write, and people;
+matches of the project's own packages, as its pyproject.toml or package.json names them, are none.
+Nothing leaves this machine. A match says where a text also occurs; it is no verdict about rights.
+"""
 
 
 def main(argv: list[str]) -> int:
     """0 nothing found, 1 something found, 2 an error."""
-    parser = argparse.ArgumentParser(prog="footnote check", description=__doc__)
-    parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="file or folder; - reads standard input"
-    )
-    parser.add_argument("--format", choices=("text", "json", "sarif"), default="text")
-    parser.add_argument(
-        "--tier",
-        choices=("warning", "information"),
-        default="warning",
-        help="the weakest matches to report (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--language", default="", help="language id, where the file name does not tell"
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes"
-    )
-    arguments = parser.parse_args(argv)
+    arguments = _parser().parse_args(argv)
+    started = datetime.now(UTC)
     try:
         inspections = list(_inspections(arguments))
-    except (IndexUnavailable, NoSuchFile) as error:
+        code = _exit_code(inspections, arguments.fail_on)
+        text = _formatted(inspections, arguments.format, started, code)
+        _write(text, arguments.output)
+    except _ERRORS as error:
         print(f"footnote check: {error}", file=sys.stderr)
         return 2
-    if arguments.format == "json":
-        files = [each for each in inspections if not each.skipped]
-        listed = [
-            {"path": each.path, "matches": [match_json(m) for m in each.matches]} for each in files
-        ]
-        print(json.dumps({"files": listed}, indent=1))
-    elif arguments.format == "sarif":
-        print(json.dumps(sarif(inspections), indent=1))
-    else:
-        for line in _text(inspections):
-            print(line)
     _tell_skipped(inspections)
-    return 1 if any(each.matches for each in inspections) else 0
+    if arguments.format == "text":
+        print(f"footnote check: {_summary(inspections)}", file=sys.stderr)
+    return code
+
+
+class _NotWritten(Exception):
+    """The output file cannot be written; the message names it."""
+
+
+_ERRORS = (IndexUnavailable, NoSuchFile, UnknownRevision, NoLog, WorkerDied, _NotWritten)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="footnote check",
+        description="Find passages of files that occur almost word for word in the indexed code, and say where.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("paths", nargs="*", default=["."], metavar="PATH",
+        help="files and folders (default: the folder you are in); - reads standard input")  # fmt: skip
+    add(
+        "--format", choices=("text", "json", "sarif"), default="text", help="(default: %(default)s)"
+    )
+    add("--output", type=Path, metavar="FILE", help="write the result there instead of printing it")
+    add("--tier", choices=("warning", "information"), default="warning",
+        help="the weakest matches to report (default: %(default)s)")  # fmt: skip
+    add("--changed-since", metavar="REV",
+        help="report what touches lines changed since the branch left REV, uncommitted and new files included")  # fmt: skip
+    add("--fail-on", choices=("copyleft", "unknown", "any"), default="any",
+        help="which licences of sources make the exit code 1: copyleft or unknown ones, unknown ones, any (default)")  # fmt: skip
+    add("--baseline", type=Path, metavar="FILE", help="leave out what stands in this SARIF log")
+    add("--no-ignore", action="store_true",
+        help="check what git ignores as well, and report what .footnote/ignore.toml settles")  # fmt: skip
+    add("--language", default="", help="language id, where the file name does not tell")
+    add("--jobs", type=int, default=_processors(), metavar="N", help="processes (%(default)s)")
+    return parser
+
+
+def _processors() -> int:
+    available = getattr(os, "sched_getaffinity", None)
+    return len(available(0)) if available else os.cpu_count() or 1
 
 
 def _inspections(arguments: argparse.Namespace) -> Iterator[Inspection]:
+    """File by file, what is to be reported."""
+    if arguments.output and not arguments.output.absolute().parent.is_dir():
+        raise _NotWritten(f"there is no folder {arguments.output.parent} to write in")
+    known = fingerprints_in(arguments.baseline) if arguments.baseline else Counter()
+    changes = _changes(arguments) if arguments.changed_since else None
+
+    def wanted(path: str, finding: Finding) -> bool:
+        match = finding.match
+        if arguments.tier not in {match.tier, "information"}:
+            return False
+        if (
+            changes is None
+            or path == _STDIN
+            or changes.touch(path, match.start_line, match.end_line)
+        ):
+            return not _taken(known, fingerprint_of(finding))
+        return False
+
+    for each in _inspected(arguments, changes):
+        kept = tuple(one for one in each.findings if wanted(each.path, one))
+        yield replace(each, findings=kept)
+
+
+def _changes(arguments: argparse.Namespace) -> Changes:
+    """What changed in all the repositories that are asked about."""
+    found: dict[Path, tuple[range, ...]] = {}
+    for path in arguments.paths:
+        if path != _STDIN:
+            found.update(changes_since(Path(path), arguments.changed_since).lines)
+    return Changes(found)
+
+
+def _taken(known: Counter[str], fingerprint: str) -> bool:
+    """Whether a finding is one of the known ones; each of them is met once."""
+    known[fingerprint] -= 1
+    return known[fingerprint] >= 0
+
+
+def _inspected(arguments: argparse.Namespace, changes: Changes | None) -> Iterator[Inspection]:
+    """Every file, with all that was found in it."""
     index = AttributionIndex.open()
-    paths = files_of(path for path in arguments.paths if path != "-")
-    if "-" in arguments.paths:
-        found = inspect_text(index, "-", sys.stdin.buffer.read(), arguments.language)
-        yield _of_tier(found, arguments.tier)
-    found_in_files = inspect_files(
-        index, paths, folder=index_folder(), language=arguments.language, jobs=arguments.jobs
+    ignoring = not arguments.no_ignore
+    paths = files_of((each for each in arguments.paths if each != _STDIN), ignoring=ignoring)
+    if changes is not None:
+        paths = [each for each in paths if Path(each).resolve() in changes.lines]
+    around = surroundings_of([*paths, _STDIN], ignoring=ignoring)
+    for problem in dict.fromkeys(each.ignores.problem for each in around.values()):
+        if problem:
+            print(f"footnote check: {problem}", file=sys.stderr)
+    if _STDIN in arguments.paths:
+        data, here = sys.stdin.buffer.read(), around[Path()]
+        yield inspect_text(index, _STDIN, data, arguments.language, here)
+    found = inspect_files(
+        index,
+        paths,
+        folder=index_folder(),
+        around=around,
+        language=arguments.language,
+        jobs=arguments.jobs,
     )
-    for each in _with_progress(found_in_files, paths):
-        yield _of_tier(each, arguments.tier)
+    yield from _with_progress(found, len(paths))
 
 
-def _of_tier(inspection: Inspection, tier: str) -> Inspection:
-    if tier == "information":
-        return inspection
-    return replace(
-        inspection, matches=tuple(each for each in inspection.matches if each.tier == tier)
-    )
-
-
-def _with_progress(inspections: Iterator[Inspection], paths: Sequence[str]) -> Iterator[Inspection]:
-    if len(paths) < _SHOW_PROGRESS:
-        yield from inspections
-        return
-    with Bar() as bar:
-        bar.stage("checking", len(paths))
-        for each in inspections:
-            bar.step(each.path, 1)
+def _with_progress(inspections: Iterator[Inspection], total: int) -> Iterator[Inspection]:
+    """The same, with a bar as soon as it takes long."""
+    started = time.monotonic()
+    bar = None
+    with ExitStack() as stack:
+        for done, each in enumerate(inspections, 1):
             yield each
+            if bar:
+                bar.step(each.path, 1)
+            elif time.monotonic() - started > _PATIENCE_S:
+                bar = stack.enter_context(Bar())
+                bar.stage("checking", total)
+                bar.step(each.path, done)
 
 
-def _text(inspections: Sequence[Inspection]) -> Iterator[str]:
-    for each in inspections:
-        yield from (f"{each.path}:{_line(match)}" for match in each.matches)
+def _exit_code(inspections: Sequence[Inspection], fail_on: str) -> int:
+    licences = (match.source.license for each in inspections for match in each.matches)
+    failing = _FAILING.get(fail_on)
+    return int(any(failing is None or class_of(each) in failing for each in licences))
+
+
+def _formatted(inspections: Sequence[Inspection], form: str, started: datetime, code: int) -> str:
+    if form == "json":
+        return _json(inspections)
+    if form == "sarif":
+        run = Run(_root(), started, datetime.now(UTC), code)
+        return json.dumps(sarif(inspections, run), indent=1) + "\n"
+    return "".join(
+        f"{each.path}:{_line(match)}\n" for each in inspections for match in each.matches
+    )
 
 
 def _line(match: Match) -> str:
@@ -110,7 +215,59 @@ def _line(match: Match) -> str:
     )
 
 
+def _json(inspections: Sequence[Inspection]) -> str:
+    listed = [
+        {"path": each.path, "matches": [match_json(match) for match in each.matches]}
+        for each in inspections
+        if not each.skipped
+    ]
+    return json.dumps({"files": listed}, indent=1) + "\n"
+
+
+def _root() -> Path:
+    """The repository's root, else the folder we are in."""
+    try:
+        return Path(
+            os.fsdecode(git(Path.cwd(), "rev-parse", "--show-toplevel").removesuffix(b"\n"))
+        )
+    except GitFailed:
+        return Path.cwd()
+
+
+def _write(text: str, output: Path | None) -> None:
+    data = text.encode("utf-8", "replace")  # a file's name may be no text
+    if output is None:
+        sys.stdout.write(data.decode())
+        return
+    new = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        new.write_bytes(data)
+        new.replace(output)
+    except OSError as error:
+        raise _NotWritten(f"{output} cannot be written: {error.strerror}") from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
 def _tell_skipped(inspections: Sequence[Inspection]) -> None:
-    for each in inspections:
-        if each.skipped:
-            print(f"footnote check: not checked: {each.path} ({each.skipped})", file=sys.stderr)
+    skipped = [each for each in inspections if each.skipped]
+    for each in skipped[:_NAMED]:
+        print(f"footnote check: not checked: {each.path} ({each.skipped})", file=sys.stderr)
+    if len(skipped) > _NAMED:
+        print(f"footnote check: not checked: {len(skipped) - _NAMED} more", file=sys.stderr)
+
+
+def _summary(inspections: Sequence[Inspection]) -> str:
+    """How much was found in how much, in one line."""
+    checked = [each for each in inspections if not each.skipped]
+    matches = sum(len(each.matches) for each in checked)
+    where = sum(bool(each.matches) for each in checked)
+    counts = {
+        "not checked": len(inspections) - len(checked),
+        "settled in .footnote/ignore.toml": sum(each.ignored for each in checked),
+    }
+    rest = "".join(f"; {count} {what}" for what, count in counts.items() if count)
+    files = f"{len(checked)} {'file' if len(checked) == 1 else 'files'}"
+    if not matches:
+        return f"no match in {files}{rest}"
+    return f"{matches} {'match' if matches == 1 else 'matches'} in {where} of {files}{rest}"

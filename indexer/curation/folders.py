@@ -5,8 +5,6 @@ What is read stays on this machine: it is for a model of one's own, not for the 
 
 import os
 import re
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +22,7 @@ from indexer.curation.filters import (
 from indexer.curation.parameters import Parameters
 from indexer.curation.redaction import redact
 from indexer.document import Document, content_hash
+from indexer.git import GitFailed, git, listed
 from indexer.languages import language_of
 
 OWN = "LicenseRef-Own"  # SPDX's way to name a licence that is not on its list
@@ -212,7 +211,7 @@ def _files(root: Path, plain: list[str]) -> Iterator[_File | Dropped]:
         yield _File(root, root.parent.name or "files", "", root.name)
         return
     package = root.name or "files"
-    names = _listed_by_git(root)
+    names = listed(root)
     version = _revision(root) if names else ""
     if not names:
         plain.append(str(root))
@@ -273,22 +272,9 @@ def _walked(root: Path) -> Iterator[str | Dropped]:
         yield from ((here / name).relative_to(root).as_posix() for name in files)
 
 
-def _listed_by_git(root: Path) -> list[str]:
-    """What git tracks or would track under a folder; nothing where git cannot say."""
-    out = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return [os.fsdecode(name) for name in out.split(b"\0") if name] if out else []
-
-
 def _revision(root: Path) -> str:
-    out = _git(root, "rev-parse", "--short=12", "HEAD").decode("ascii", "replace").strip()
+    try:
+        out = git(root, "rev-parse", "--short=12", "HEAD").decode("ascii", "replace").strip()
+    except GitFailed:
+        return ""
     return out if re.fullmatch(r"[0-9a-f]+", out) else ""
-
-
-def _git(root: Path, *arguments: str) -> bytes:
-    git = shutil.which("git")
-    if git is None:
-        return b""
-    # A repository can name programs that git would start for this; none of them is.
-    command = [git, "-c", "core.fsmonitor=false", "-C", str(root), *arguments]
-    done = subprocess.run(command, capture_output=True, check=False)
-    return done.stdout if done.returncode == 0 else b""

@@ -1,0 +1,75 @@
+"""Which files of some folders are worth checking."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from indexer.git import listed
+from indexer.languages import language_of
+
+_SKIPPED_FOLDERS = frozenset(
+    {".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox", ".eggs"}
+)
+_ENVIRONMENT = "pyvenv.cfg"
+
+
+class NoSuchFile(Exception):
+    """A path that was asked for does not exist; the message names it."""
+
+
+def files_of(paths: Iterable[str], *, ignoring: bool = True) -> list[str]:
+    """The files to check: those named, and of folders those in a language of the corpus.
+
+    Version control, installed packages, virtual environments and links are left out, and what git ignores
+    unless not `ignoring`. Raises NoSuchFile.
+    """
+    found: dict[str, None] = {}
+    for name in paths:
+        path = Path(name)
+        if path.is_dir():
+            found.update(dict.fromkeys(_files_under(path, ignoring=ignoring)))
+        elif os.path.lexists(path):
+            found[name] = None
+        else:
+            raise NoSuchFile(f"{name} does not exist")
+    return list(found)
+
+
+def _files_under(folder: Path, *, ignoring: bool) -> Iterator[str]:
+    names = listed(folder) if ignoring else []
+    # Nothing is listed outside a repository, and of an ignored folder, which was then meant as it was named.
+    yield from _listed(folder, names) if names else _walked(folder, ignoring=ignoring)
+
+
+def _listed(folder: Path, names: Iterable[str]) -> Iterator[str]:
+    names = sorted(set(names))
+    environments = tuple(
+        name.removesuffix(_ENVIRONMENT) for name in names if name.endswith(f"/{_ENVIRONMENT}")
+    )
+    for name in names:
+        path = folder / name
+        if not _SKIPPED_FOLDERS.isdisjoint(name.split("/")[:-1]):
+            continue
+        if path.is_symlink() or (environments and name.startswith(environments)):
+            continue
+        if path.is_dir():  # a repository inside this one
+            yield from _files_under(path, ignoring=True)
+        elif language_of(name) and path.exists():  # git also lists what was deleted a moment ago
+            yield str(path)
+
+
+def _walked(folder: Path, *, ignoring: bool) -> Iterator[str]:
+    for parent, folders, files in os.walk(folder):
+        here = Path(parent)
+        entered = []
+        for name in sorted(folders):
+            inner = here / name
+            if name in _SKIPPED_FOLDERS or inner.is_symlink() or (inner / _ENVIRONMENT).is_file():
+                continue
+            if ignoring and (inner / ".git").exists():
+                yield from _files_under(inner, ignoring=True)
+            else:
+                entered.append(name)
+        folders[:] = entered
+        paths = (here / name for name in sorted(files) if language_of(name))
+        yield from (str(path) for path in paths if not path.is_symlink())
