@@ -10,6 +10,7 @@ from lsp_server.convert import speakable
 if TYPE_CHECKING:
     from lsp_server.documents import Document
 
+LARGEST_DOCUMENT = 1 << 20  # characters; larger ones are left alone
 CANDIDATES = 3  # for somebody who asks: the best, and two others
 
 

@@ -18,9 +18,11 @@ class Client:
     code_description: bool = False
     diagnostic_data: bool = False
     versioned_diagnostics: bool = False
+    pulled_diagnostics: bool = False  # may ask for them, and takes a word that there are others
     progress: bool = False  # window/workDoneProgress
     configuration: bool = False  # answers workspace/configuration
     registers_configuration: bool = False  # takes a dynamic didChangeConfiguration
+    show_document: bool = False  # takes window/showDocument
     text_content: bool = False  # asks for documents of our scheme
 
 
@@ -38,9 +40,12 @@ def client_of(capabilities: types.ClientCapabilities) -> Client:
         code_description=has("text_document.publish_diagnostics.code_description_support"),
         diagnostic_data=has("text_document.publish_diagnostics.data_support"),
         versioned_diagnostics=has("text_document.publish_diagnostics.version_support"),
+        pulled_diagnostics=has("text_document.diagnostic")
+        and has("workspace.diagnostics.refresh_support"),
         progress=has("window.work_done_progress"),
         configuration=has("workspace.configuration"),
         registers_configuration=has("workspace.did_change_configuration.dynamic_registration"),
+        show_document=has("window.show_document.support"),
         text_content=has("workspace.text_document_content.dynamic_registration"),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from indexer import Match, Source
 
@@ -43,15 +43,20 @@ def badge(matches: Sequence[Match]) -> str:
     return f"{percent(best)} like {release(best.source)} ({best.source.license})"
 
 
-def hover_text(matches: Sequence[Match], *, markdown: bool) -> str:
-    """Everything about the matches at one place, the longest first."""
-    ordered = sorted(matches, key=lambda match: -match.matched_tokens)
+def longest_first(matches: Iterable[Match]) -> list[Match]:
+    return sorted(matches, key=lambda match: -match.matched_tokens)
+
+
+def hover_text(matches: Sequence[Match], *, markdown: bool, excerpt: str = "") -> str:
+    """Everything about the matches at one place; `excerpt` is how the first one's source reads."""
+    excerpts = [excerpt, *[""] * len(matches)]
     return ("\n\n---\n\n" if markdown else "\n\n").join(
-        _paragraph(match, markdown=markdown) for match in ordered[:_SHOWN]
+        _paragraph(match, markdown=markdown, excerpt=excerpts[rank])
+        for rank, match in enumerate(matches[:_SHOWN])
     )
 
 
-def _paragraph(match: Match, *, markdown: bool) -> str:
+def _paragraph(match: Match, *, markdown: bool, excerpt: str) -> str:
     strong = "**" if markdown else ""
     title = f"{strong}Near-verbatim text of the corpus{strong}"
     facts = (
@@ -66,7 +71,8 @@ def _paragraph(match: Match, *, markdown: bool) -> str:
     note = "A match says where this text also occurs; it is no verdict about rights."
     if markdown:
         note = f"*{note}*"
-    return "\n\n".join([f"{title}: {facts}", "\n".join(listed), note])
+    parts = [f"{title}: {facts}", "\n".join(listed), excerpt, note]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _place(source: Source, *, markdown: bool) -> str:

@@ -33,6 +33,20 @@ class Editor:
             types.ShowMessageParams(types.MessageType.Warning, f"Footnote: {message}")
         )
 
+    def tell(self, message: str) -> None:
+        """Show a message that a person has asked for."""
+        self._server.window_show_message(
+            types.ShowMessageParams(types.MessageType.Info, f"Footnote: {message}")
+        )
+
+    async def show_document(self, uri: str, selection: types.Range) -> None:
+        """Bring a document to the front, with some of it selected."""
+        wish = types.ShowDocumentParams(uri, take_focus=True, selection=selection)
+        try:
+            await asyncio.wait_for(self._server.window_show_document_async(wish), _ANSWER_S)
+        except Exception as error:  # noqa: BLE001 -- an editor that cannot has said so to its user
+            wire.report(error)
+
     def log(self, message: str) -> None:
         self._server.window_log_message(types.LogMessageParams(types.MessageType.Info, message))
 
@@ -53,6 +67,13 @@ class Editor:
             wire.report(error)
             return None
         return answers[0] if answers else None
+
+    async def refresh_diagnostics(self) -> None:
+        """There are others than the editor has asked for."""
+        try:
+            await asyncio.wait_for(self._server.workspace_diagnostic_refresh_async(None), _ANSWER_S)
+        except Exception as error:  # noqa: BLE001 -- it asks again after the next edit
+            wire.report(error)
 
     async def register(self, identity: str, method: str, options: Any = None) -> None:
         """Ask the editor to send us a method that it lets servers ask for at run time."""

@@ -15,6 +15,8 @@ SOURCE_SCHEME = "footnote-source"  # URIs of corpus files, read by workspace/tex
 COMMAND_ACCEPTED = "footnote.accepted"  # argument: the id of the suggestion
 COMMAND_EXPLAIN = "footnote.explain"  # returns ExplainResult
 COMMAND_RESTART = "footnote.restartModel"
+# Arguments: the footnote-source address, the first and the last line; returns where it is shown.
+COMMAND_OPEN_SOURCE = "footnote.openSource"
 
 DIAGNOSTIC_SOURCE = "footnote"
 DIAGNOSTIC_CODE = "near-verbatim"

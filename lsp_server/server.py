@@ -83,7 +83,7 @@ def build_server(parts: Parts | None = None) -> FootnoteServer:
     _lifecycle(server, session, editor, parts, loops)
     _documents(server, session, editor)
     _requests(server, session)
-    _own_messages(server, session)
+    _own_messages(server, session, editor)
     return server
 
 
@@ -100,11 +100,7 @@ def _lifecycle(
         session.client = client_of(params.capabilities)
         session.encoding = server.protocol.encoding
         session.initial_options = params.initialization_options
-        if not session.client.inline_completion:
-
-            @server.feature(types.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)
-            async def complete(asked: types.CompletionParams) -> types.CompletionList | None:
-                return await completion.answer(session, asked)
+        _by_capability(server, session, editor)
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
@@ -132,6 +128,24 @@ def _lifecycle(
     @server.feature(types.SHUTDOWN)
     def shutdown(_params: None) -> None:
         session.engine.close()
+        session.sources.remove()
+
+
+def _by_capability(server: FootnoteServer, session: Session, editor: Editor) -> None:
+    """What is announced to some clients only."""
+    if not session.client.inline_completion:
+
+        @server.feature(types.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)
+        async def complete(asked: types.CompletionParams) -> types.CompletionList | None:
+            return await completion.answer(session, asked)
+
+    if session.client.pulled_diagnostics:
+
+        @server.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, diagnostics.PULL)
+        async def pulled(
+            asked: types.DocumentDiagnosticParams,
+        ) -> types.DocumentDiagnosticReport:
+            return await diagnostics.answer(session, editor, asked)
 
 
 def _documents(server: FootnoteServer, session: Session, editor: Editor) -> None:
@@ -167,7 +181,7 @@ def _requests(server: FootnoteServer, session: Session) -> None:
         return await sources.answer(session, params)
 
 
-def _own_messages(server: FootnoteServer, session: Session) -> None:
+def _own_messages(server: FootnoteServer, session: Session, editor: Editor) -> None:
     @server.feature(protocol.CURSOR)
     def moved(params: Any) -> None:
         cursor.moved(session, params)
@@ -183,6 +197,10 @@ def _own_messages(server: FootnoteServer, session: Session) -> None:
     @server.command(protocol.COMMAND_ACCEPTED)
     def accepted(*arguments: Any) -> None:
         commands.accepted(session, arguments)
+
+    @server.command(protocol.COMMAND_OPEN_SOURCE)
+    async def open_source(*arguments: Any) -> dict[str, Any] | None:
+        return await sources.open_source(session, editor, arguments)
 
     @server.command(protocol.COMMAND_RESTART)
     def restart(*_arguments: Any) -> None:

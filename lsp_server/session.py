@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from indexer.home import data_home
 from lsp_server import wire
 from lsp_server.cache import SuggestionCache
 from lsp_server.capabilities import Client
@@ -21,6 +22,7 @@ from lsp_server.protocol import (
 )
 from lsp_server.scheduler import LOADING, READY, UNAVAILABLE, EngineThread, LookupThread
 from lsp_server.settings import Settings
+from lsp_server.source_files import SourceFiles
 from lsp_server.trace import Trace
 
 if TYPE_CHECKING:
@@ -29,11 +31,38 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A match in a document, under a name by which it can be asked for again."""
+
+    id: str
+    match: Match
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
-    """The matches in one version of a document."""
+    """What was found in one version of a document."""
 
     version: int
-    matches: tuple[Match, ...]
+    passages: tuple[Passage, ...]
+    found: tuple[Match, ...]  # with those that the project ignores
+    lines: tuple[str, ...]
+    own: frozenset[str]  # packages of the document's own project
+    is_whole: bool  # the whole text was looked up, not only what had changed
+
+    def answers(self, version: int, *, whole: bool) -> bool:
+        return self.version == version and (self.is_whole or not whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Checking:
+    """A document that is being looked up."""
+
+    version: int
+    is_whole: bool
+    task: asyncio.Task[Findings | None]
+
+    def answers(self, version: int, *, whole: bool) -> bool:
+        return self.version == version and (self.is_whole or not whole)
 
 
 @dataclass(slots=True)
@@ -64,9 +93,12 @@ class Session:
     initial_options: Any = None
     index: Index = field(default_factory=Index)
     cache: SuggestionCache = field(default_factory=SuggestionCache)
+    sources: SourceFiles = field(default_factory=lambda: SourceFiles(data_home() / "shown"))
     trace: Trace = field(default_factory=Trace)
     findings: dict[Document, Findings] = field(default_factory=dict)
-    checks: dict[Document, asyncio.Task[None]] = field(default_factory=dict)
+    checking: dict[Document, Checking] = field(default_factory=dict)
+    checks: dict[Document, asyncio.Task[None]] = field(default_factory=dict)  # and what comes after
+    pulls: bool = False  # the client asks for diagnostics, so that none are sent unasked
     told: set[str] = field(default_factory=set)  # messages shown; each is shown once
     asking: object | None = None  # the newest request for a suggestion
     looked_at: object | None = None  # the accepted suggestion that was followed up last

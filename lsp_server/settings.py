@@ -89,6 +89,17 @@ class AttributionSettings:
         minimum=50,
         maximum=10000,
     )
+    permissive_severity: str = _setting(
+        "information",
+        "How a near-verbatim passage of permissively licensed code is marked; one that is less "
+        "certain is marked one step lower.",
+        enum=("warning", "information", "hint", "off"),
+    )
+    other_severity: str = _setting(
+        "warning",
+        "How a near-verbatim passage is marked whose licence is copyleft or not known.",
+        enum=("warning", "information", "hint", "off"),
+    )
     budget_ms: int = _setting(
         5,
         "Most milliseconds that the check of a suggestion may delay it when the mode is `warn`; "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.api import Ban, CompletionOptions, Gap, ModelUnavailable
 from lsp_server import verdicts, wire
+from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.cache import Suggestion
 from lsp_server.scheduler import ASLEEP, READY
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     Run = Callable[[Gap, CompletionOptions], Awaitable[Completion]]
 
-LARGEST_DOCUMENT = 1 << 20  # characters
 _REGENERATIONS = 2
 _PATIENCE_S = 1.0  # for a verdict that decides whether a suggestion may be shown at all
 # A character after which people pause and expect help; there is nothing to wait for.

@@ -40,10 +40,13 @@ def _check(
     if suggestion.checked or index is None:
         return None
 
+    known = session.findings.get(ask.document)
+    own = frozenset[str]() if known is None else known.own
+
     def look_up() -> tuple[Match, ...]:
         after = ask.suffix[suggestion.replace_after :]
         found = index.check_completion(
-            ask.prefix, suggestion.text, after, language=ask.document.language
+            ask.prefix, suggestion.text, after, language=ask.document.language, own=own
         )
         return tuple(found)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsp_server import citations
+from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.convert import speakable
 from lsp_server.documents import Place, body, shown_path, split_lines
-from lsp_server.suggestions import LARGEST_DOCUMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

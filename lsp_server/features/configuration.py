@@ -52,9 +52,15 @@ async def changed(
         loading.restart_model(session, loader(now.model, load))
     if now.index != before.index:
         await loading.read_index(session, editor, open_index=open_index)
-    elif now.attribution.diagnostics != before.attribution.diagnostics:
+    elif _marks(now) != _marks(before):
         diagnostics.all_again(session, editor)
     editor.tell_status(session.status())
+
+
+def _marks(settings: reading.Settings) -> tuple[object, ...]:
+    """What the marks in the documents depend on."""
+    wanted = settings.attribution
+    return wanted.diagnostics, wanted.permissive_severity, wanted.other_severity
 
 
 def loader(model: str, load: LoadModel) -> Callable[[], Completer]:

@@ -1,23 +1,37 @@
-"""textDocument/publishDiagnostics: near-verbatim passages, once the typist has paused."""
+"""textDocument/publishDiagnostics and textDocument/diagnostic: near-verbatim passages, once the typist has paused."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import time
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
-from lsp_server import citations, convert, protocol, wire
-from lsp_server.session import Findings
-from lsp_server.suggestions import LARGEST_DOCUMENT
+from indexer.attribution.licensing import PERMISSIVE, class_of
+from indexer.attribution.matches import match_json
+from lsp_server import citations, convert, passages, protocol
+from lsp_server.addresses import source_uri
+from lsp_server.asks import LARGEST_DOCUMENT
+from lsp_server.passages import findings_of
 
 if TYPE_CHECKING:
     from indexer import Match, Source
     from lsp_server.documents import Document
     from lsp_server.editor import Editor
-    from lsp_server.session import Session
+    from lsp_server.session import Findings, Passage, Session
+    from lsp_server.settings import AttributionSettings
+
+PULL = types.DiagnosticOptions(
+    inter_file_dependencies=False, workspace_diagnostics=False, identifier="footnote"
+)
+_SETTLE_S = 2.0  # of rest after an edit, until the whole text is looked up once more
+_SEVERITIES = {
+    "warning": types.DiagnosticSeverity.Warning,
+    "information": types.DiagnosticSeverity.Information,
+    "hint": types.DiagnosticSeverity.Hint,
+}
 
 
 def opened(session: Session, editor: Editor, uri: str) -> None:
@@ -25,6 +39,9 @@ def opened(session: Session, editor: Editor, uri: str) -> None:
 
 
 def changed(session: Session, editor: Editor, uri: str) -> None:
+    document = session.documents.get(uri)
+    if document is not None:
+        passages.edited(session, document)
     _schedule(session, editor, uri, session.settings.attribution.diagnostics_delay_ms)
 
 
@@ -32,15 +49,57 @@ def closed(session: Session, editor: Editor, uri: str) -> None:
     document = session.documents.get(uri)
     if document is not None:
         _stop(session, document)
-        session.findings.pop(document, None)
-        editor.publish(document.uri, None, [])
+        passages.forget(session, document)
+        if not session.pulls:
+            editor.publish(document.uri, None, [])
 
 
 def all_again(session: Session, editor: Editor) -> None:
-    """The index or the settings have changed."""
-    session.findings.clear()
+    """The index, the settings or what is ignored have changed."""
     for document in session.documents:
+        passages.forget(session, document)
         opened(session, editor, document.uri)
+    if session.pulls:
+        session.spawn(editor.refresh_diagnostics())
+
+
+async def answer(
+    session: Session, editor: Editor, params: types.DocumentDiagnosticParams
+) -> types.DocumentDiagnosticReport:
+    """What the client asks for itself; from the first time on nothing is sent to it unasked."""
+    if not session.pulls:
+        session.pulls = True
+        for each in session.documents:
+            _stop(session, each)
+            editor.publish(each.uri, None, [])
+    document = session.documents.get(params.text_document.uri)
+    if document is None or not session.settings.attribution.diagnostics:
+        return types.RelatedFullDocumentDiagnosticReport(items=[])
+    version = document.version
+    rest_s = session.settings.attribution.diagnostics_delay_ms / 1000
+    if document.edited_at:
+        await asyncio.sleep(max(0.0, document.edited_at + rest_s - time.monotonic()))
+    found = await findings_of(session, document)
+    if document.version != version:
+        raise JsonRpcException(
+            "the text has changed",
+            int(types.LSPErrorCodes.ServerCancelled),
+            {"retriggerRequest": False},
+        )
+    if found is not None and not found.is_whole:
+        session.checks[document] = session.spawn(_settle(session, editor, document, found))
+    return _report(session, document, found, params.previous_result_id)
+
+
+def _report(
+    session: Session, document: Document, found: Findings | None, known: str | None
+) -> types.DocumentDiagnosticReport:
+    shown = [] if found is None else found.passages
+    name = "|".join(f"{each.id}:{each.match.start_line}" for each in shown)
+    if known == name and found is not None:
+        return types.RelatedUnchangedDocumentDiagnosticReport(result_id=name)
+    items = _diagnostics(session, document, found)
+    return types.RelatedFullDocumentDiagnosticReport(items=items, result_id=name)
 
 
 def _schedule(session: Session, editor: Editor, uri: str, delay_ms: int) -> None:
@@ -48,6 +107,8 @@ def _schedule(session: Session, editor: Editor, uri: str, delay_ms: int) -> None
     if document is None:
         return
     _stop(session, document)
+    if session.pulls:
+        return
     if not session.settings.attribution.diagnostics:
         editor.publish(document.uri, None, [])
     elif session.index.index is not None:
@@ -63,92 +124,87 @@ def _stop(session: Session, document: Document) -> None:
 async def _check(session: Session, editor: Editor, document: Document, delay: float) -> None:
     await asyncio.sleep(delay)
     found = await findings_of(session, document)
-    if found is None or found.version != document.version:
+    too_large = len(document.text) > LARGEST_DOCUMENT
+    if too_large or (found is not None and found.version == document.version):
+        _publish(session, editor, document, found)
+    if found is not None and not found.is_whole:
+        await _settle(session, editor, document, found)
+
+
+async def _settle(session: Session, editor: Editor, document: Document, part: Findings) -> None:
+    """Only what had changed was looked up: say so if the whole text tells something else."""
+    await asyncio.sleep(_SETTLE_S)
+    found = await findings_of(session, document, whole=True)
+    if found is None or found.passages == part.passages or found.version != document.version:
         return
-    published = [_diagnostic(session, document, match) for match in found.matches]
-    editor.publish(
-        document.uri,
-        document.version if session.client.versioned_diagnostics else None,
-        published,
-    )
+    if session.pulls:
+        await editor.refresh_diagnostics()
+    else:
+        _publish(session, editor, document, found)
 
 
-async def findings_of(session: Session, document: Document) -> Findings | None:
-    """The matches in the document as it is now; None without an index or where it fails."""
-    known = session.findings.get(document)
-    if known is not None and known.version == document.version:
-        return known
-    index = session.index.index
-    text, version = document.text, document.version
-    if index is None or len(text) > LARGEST_DOCUMENT:
-        return None
-    unwanted = threading.Event()
-
-    def check() -> list[Match]:
-        return index.check_document(
-            convert.speakable(text),
-            language=document.language,
-            path=document.shown_path,
-            cancelled=unwanted.is_set,
-        )
-
-    try:
-        matches = await session.lookups.run(check)
-    except asyncio.CancelledError:
-        unwanted.set()
-        raise
-    except Exception as error:  # noqa: BLE001 -- a failed check leaves the file unmarked
-        wire.report(error)
-        return None
-    found = Findings(version, tuple(matches))
-    if session.documents.get(document.uri) is document:
-        session.findings[document] = found
-    return found
+def _publish(session: Session, editor: Editor, document: Document, found: Findings | None) -> None:
+    version = document.version if session.client.versioned_diagnostics else None
+    editor.publish(document.uri, version, _diagnostics(session, document, found))
 
 
-def _diagnostic(session: Session, document: Document, match: Match) -> types.Diagnostic:
-    client = session.client
+def _diagnostics(
+    session: Session, document: Document, found: Findings | None
+) -> list[types.Diagnostic]:
+    shown = () if found is None else found.passages
+    return [
+        diagnostic_of(session, document, each, severity)
+        for each in shown
+        if (severity := severity_of(each.match, session.settings.attribution)) is not None
+    ]
+
+
+def severity_of(match: Match, settings: AttributionSettings) -> types.DiagnosticSeverity | None:
+    """By the licence, and one step less where the match is not sure enough for a warning."""
+    is_permissive = class_of(match.source.license) == PERMISSIVE
+    name = settings.permissive_severity if is_permissive else settings.other_severity
+    severity = _SEVERITIES.get(name)
+    if severity is None or match.tier == "warning":
+        return severity
+    return types.DiagnosticSeverity(min(severity + 1, types.DiagnosticSeverity.Hint))
+
+
+def diagnostic_of(
+    session: Session,
+    document: Document,
+    passage: Passage,
+    severity: types.DiagnosticSeverity | None,
+) -> types.Diagnostic:
+    client, match = session.client, passage.match
     source = match.source
     web = source.url.startswith(("https://", "http://"))
+    found = convert.range_of_lines(
+        document.lines, match.start_line, match.end_line, session.encoding
+    )
     related = None
     if client.related_information:
-        related = [_related(each) for each in (source, *match.others)]
+        # Who cannot read the source's own address is shown the passage here.
+        here = None if client.text_content else types.Location(document.uri, found)
+        related = [_related(each, here) for each in (source, *match.others)]
     return types.Diagnostic(
-        range=convert.range_of_lines(
-            document.lines, match.start_line, match.end_line, session.encoding
-        ),
+        range=found,
         message=citations.headline(match),
-        severity=(
-            types.DiagnosticSeverity.Warning
-            if match.tier == "warning"
-            else types.DiagnosticSeverity.Information
-        ),
+        severity=severity,
         source=protocol.DIAGNOSTIC_SOURCE,
         code=protocol.DIAGNOSTIC_CODE,
         code_description=(
             types.CodeDescription(source.url) if web and client.code_description else None
         ),
         related_information=related,
-        data=_data(match) if client.diagnostic_data else None,
+        data={"id": passage.id, **match_json(match)} if client.diagnostic_data else None,
     )
 
 
-def _related(source: Source) -> types.DiagnosticRelatedInformation:
+def _related(source: Source, here: types.Location | None) -> types.DiagnosticRelatedInformation:
     start = types.Position(source.start_line - 1, 0)
     end = types.Position(source.end_line, 0)
     return types.DiagnosticRelatedInformation(
-        location=types.Location(source_uri(source), types.Range(start, end)),
-        message=f"{citations.release(source)}, {source.license}",
+        location=here or types.Location(source_uri(source), types.Range(start, end)),
+        message=f"{citations.release(source)}, {source.path} {citations.lines(source)}, "
+        f"{source.license}",
     )
-
-
-def source_uri(source: Source) -> str:
-    """The address of a corpus file: footnote-source:/package/version/path."""
-    parts = (source.package, source.version, source.path)
-    return f"{protocol.SOURCE_SCHEME}:/" + "/".join(quote(part) for part in parts)
-
-
-def _data(match: Match) -> dict[str, object]:
-    from indexer.attribution.matches import match_json
-
-    return dict(match_json(match))

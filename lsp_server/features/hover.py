@@ -1,4 +1,4 @@
-"""textDocument/hover: whose text this is, as far as the corpus knows."""
+"""textDocument/hover: where the passage under the cursor also occurs, and how it reads there."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from lsp_server import citations, convert
-from lsp_server.features.diagnostics import findings_of
+from lsp_server import citations, comparison, convert
+from lsp_server.features.sources import readable
+from lsp_server.passages import findings_of
 
 if TYPE_CHECKING:
+    from indexer import Match
+    from lsp_server.documents import Document
     from lsp_server.session import Session
 
 _PATIENCE_S = 1.0
@@ -28,15 +31,19 @@ async def answer(session: Session, params: types.HoverParams) -> types.Hover | N
         return None
     if found is None or found.version != version:
         return None
-    here = [
-        match for match in found.matches if match.start_line <= place.line + 1 <= match.end_line
-    ]
+    here = citations.longest_first(
+        each.match
+        for each in found.passages
+        if each.match.start_line <= place.line + 1 <= each.match.end_line
+    )
     if not here:
         return None
     markdown = session.client.markdown
     kind = types.MarkupKind.Markdown if markdown else types.MarkupKind.PlainText
+    excerpt = await _excerpt(session, document, lines, here[0])
+    text = citations.hover_text(here, markdown=markdown, excerpt=excerpt)
     return types.Hover(
-        contents=types.MarkupContent(kind, citations.hover_text(here, markdown=markdown)),
+        contents=types.MarkupContent(kind, text),
         range=convert.range_of_lines(
             lines,
             min(match.start_line for match in here),
@@ -44,3 +51,27 @@ async def answer(session: Session, params: types.HoverParams) -> types.Hover | N
             session.encoding,
         ),
     )
+
+
+async def _excerpt(session: Session, document: Document, lines: list[str], match: Match) -> str:
+    """How the source begins, what differs here, and a link to all of it; empty without its text."""
+    source, passage = match.source, "".join(lines[match.start_line - 1 : match.end_line])
+    shown = await readable(session, source)
+    if shown is None:
+        return ""
+    text = shown.text
+
+    def compared() -> tuple[list[str], str]:
+        return (
+            comparison.beginning(text, source),
+            comparison.differences(text, source, convert.speakable(passage)),
+        )
+
+    begins, differ = await session.lookups.run(compared)
+    if session.client.markdown:
+        link = f"[Open the source (offline)]({shown.uri}#L{source.start_line})"
+        block = comparison.fenced(begins, document.language)
+    else:
+        link = f"The source (offline): {shown.uri}"
+        block = "\n".join(f"    {line}" for line in begins)
+    return "\n\n".join(part for part in (block, differ, link) if part)

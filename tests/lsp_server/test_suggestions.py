@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from lsp_server.asks import ask_at
+from lsp_server.asks import LARGEST_DOCUMENT, ask_at
 from lsp_server.documents import Document, split_lines
 from lsp_server.settings import Settings, parse
-from lsp_server.suggestions import LARGEST_DOCUMENT, debounce_seconds, gate, pattern_of
+from lsp_server.suggestions import debounce_seconds, gate, pattern_of
 
 
 def document(text: str = "x = ", path: str = "/p/a.py", language: str = "python") -> Document:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support import tiny_corpus
 from tests.support.editor import Editor, Stage
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return Stage(tmp_path_factory.mktemp("stage"))
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data home with the tiny corpus and its index."""
+    home = tmp_path_factory.mktemp("home")
+    tiny_corpus.build(home)
+    return home
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ export const SOURCE_SCHEME = "footnote-source";
 export const COMMAND_ACCEPTED = "footnote.accepted";
 export const COMMAND_EXPLAIN = "footnote.explain";
 export const COMMAND_RESTART = "footnote.restartModel";
+export const COMMAND_OPEN_SOURCE = "footnote.openSource";
 export const DIAGNOSTIC_SOURCE = "footnote";
 export const DIAGNOSTIC_CODE = "near-verbatim";
 export const NORMAL = "Normal";

@@ -1,0 +1,145 @@
+"""Which passages of the open documents are in the corpus: looked up off the loop, once for a version.
+
+After an edit the changed lines are looked up with what lies near them; who wants certainty asks for `whole`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pygls.uris import to_fs_path
+
+from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
+from indexer.attribution.projects import own_packages
+from indexer.attribution.revising import revised
+from lsp_server import wire
+from lsp_server.asks import LARGEST_DOCUMENT
+from lsp_server.convert import speakable
+from lsp_server.session import Checking, Findings, Passage
+
+if TYPE_CHECKING:
+    from indexer import AttributionIndex, Match
+    from lsp_server.documents import Document
+    from lsp_server.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What the files around a document say about it."""
+
+    own: frozenset[str] = frozenset()  # names of its packages
+    ignores: Ignores = field(default_factory=lambda: Ignores(Path()))
+
+
+def project_of(document: Document) -> Project:
+    """Reads files, so not for the event loop."""
+    path = file_of(document)
+    if path is None:
+        return Project()
+    return Project(own_packages(path), read_ignores(ignore_file(path)))
+
+
+def file_of(document: Document) -> Path | None:
+    """Where the document is stored, if it is."""
+    if not document.uri.startswith("file:"):
+        return None
+    path = to_fs_path(document.uri)
+    return Path(path) if path else None
+
+
+async def findings_of(
+    session: Session, document: Document, *, whole: bool = False
+) -> Findings | None:
+    """The passages in the document as it is now.
+
+    None without an index, in a document that is too large, where it fails, and after a newer edit.
+    """
+    known = session.findings.get(document)
+    if known is not None and known.answers(document.version, whole=whole):
+        return known
+    running = session.checking.get(document)
+    if running is None or not running.answers(document.version, whole=whole):
+        edited(session, document)
+        work = _find(session, document, None if whole else known)
+        running = Checking(document.version, whole or known is None, session.spawn(work))
+        session.checking[document] = running
+    # Who waits may give up; the others still want the answer.
+    await asyncio.wait({running.task})
+    return None if running.task.cancelled() else running.task.result()
+
+
+def edited(session: Session, document: Document) -> None:
+    """What is being looked up is out of date."""
+    if (running := session.checking.pop(document, None)) is not None:
+        running.task.cancel()
+
+
+def forget(session: Session, document: Document) -> None:
+    edited(session, document)
+    session.findings.pop(document, None)
+
+
+async def _find(session: Session, document: Document, known: Findings | None) -> Findings | None:
+    index = session.index.index
+    lines, version = tuple(document.lines), document.version
+    if index is None or sum(map(len, lines)) > LARGEST_DOCUMENT:
+        return None
+    unwanted = threading.Event()
+
+    def look_up() -> Findings:
+        return _looked_up(index, document, lines, version, known, unwanted)
+
+    try:
+        found = await session.lookups.run(look_up)
+    except asyncio.CancelledError:
+        unwanted.set()
+        raise
+    except Exception as error:  # noqa: BLE001 -- a failed check leaves the file unmarked
+        wire.report(error)
+        return None
+    if session.documents.get(document.uri) is document:
+        session.findings[document] = found
+    return found
+
+
+def _looked_up(
+    index: AttributionIndex,
+    document: Document,
+    lines: tuple[str, ...],
+    version: int,
+    known: Findings | None,
+    unwanted: threading.Event,
+) -> Findings:
+    project = project_of(document)
+
+    def check(text: str) -> list[Match]:
+        return index.check_document(
+            speakable(text),
+            language=document.language,
+            path=document.shown_path,
+            own=project.own,
+            cancelled=unwanted.is_set,
+        )
+
+    found = None
+    if known is not None and document.language:
+        found = revised(known.lines, known.found, lines, check, language=document.language)
+    is_whole = found is None
+    text = "".join(lines)
+    if found is None:
+        found = check(text)
+    reported = project.ignores.reported(found, text)
+    passages = tuple(Passage(_id_of(match, text), match) for match in reported)
+    return Findings(version, passages, tuple(found), lines, project.own, is_whole=is_whole)
+
+
+def _id_of(match: Match, text: str) -> str:
+    """The same while passage and source are."""
+    source = match.source
+    parts = (passage_hash(match, text), source.package, source.path, str(source.start_line))
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
