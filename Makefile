@@ -9,10 +9,10 @@ DEVELOPED := .venv/.developed
 CLIENT := vscode-client
 CLIENT_READY := $(CLIENT)/node_modules/.package-lock.json
 
-.PHONY: help demo test lint fix client vsix setup serve bench clean
+.PHONY: help demo test test-editor lint fix client vsix setup serve bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED) ## see the server complete and cite, on the small corpus
 	@$(BIN)/footnote setup --small
@@ -20,6 +20,11 @@ demo: $(INSTALLED) ## see the server complete and cite, on the small corpus
 
 test: lint client ## check everything: style, types, arrows, client, tests
 	$(BIN)/pytest $(ARGS)
+
+test-editor: $(DEVELOPED) vsix ## a person at work in a real VS Code, without a screen (600 MB to fetch)
+	@tests/editor/install
+	@$(BIN)/footnote setup --small
+	@FOOTNOTE_TEST_EDITOR=1 FOOTNOTE_PICTURES=$${FOOTNOTE_PICTURES:-tests/editor/pictures} $(BIN)/pytest -q tests/editor
 
 lint: $(DEVELOPED) ## style, types and import arrows
 	$(BIN)/ruff check .
