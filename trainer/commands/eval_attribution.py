@@ -9,19 +9,29 @@ from random import Random
 from typing import Any, TypeVar
 
 from indexer import AttributionIndex, IndexUnavailable, match_json
+from indexer.document import Document
 from indexer.home import corpus_folder, held_out_folder
-from indexer.shards import CorpusUnavailable, read_documents
+from indexer.shards import CorpusUnavailable, open_shards, read_documents
 from trainer.evaluation.attribution import adjudication, negatives, scores
 from trainer.evaluation.attribution.checking import (
     MODES,
     Flagged,
     Probe,
     ask_about,
+    ask_about_copy,
     ask_about_probe,
+    ask_about_window,
     in_processes,
 )
 from trainer.evaluation.attribution.formatting import described
-from trainer.evaluation.attribution.planting import GROUPS, KINDS, LENGTHS, Plan, plant_all
+from trainer.evaluation.attribution.planting import (
+    GROUPS,
+    KINDS,
+    LENGTHS,
+    Case,
+    Plan,
+    plant_all,
+)
 from trainer.evaluation.attribution.splits import SPLITS, is_in
 from trainer.evaluation.report import command_line, progress, quietly_interrupted, table, write_json
 
@@ -52,7 +62,7 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"footnote eval attribution: {error}\n")
         return 2
     print(report(result))
-    if options.list:
+    if options.list and "flagged" in result:
         print(listing(result))
     if options.json:
         write_json(options.json, result)
@@ -92,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="only what peers find, on the whole corpus: minutes; infini-gram if it is installed",
+    )
+    parser.add_argument(
         "--list", action="store_true", help="print flagged texts with their sources"
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result there as well")
@@ -111,7 +126,6 @@ def measure(options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:
     """The whole protocol, as one plain value."""
     if min(options.count, options.windows) < 0 or options.jobs < 1:
         raise ValueError("--count and --windows must be 0 or more, --jobs 1 or more")
-    kinds = _chosen(options.kinds, KINDS, "--kinds")
     index = AttributionIndex.open(options.index)
     held_out = [
         each
@@ -120,27 +134,17 @@ def measure(options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:
     ]
     plan = Plan(
         options.count,
-        kinds,
+        _chosen(options.kinds, KINDS, "--kinds"),
         _chosen(options.lengths, LENGTHS, "--lengths"),
         _chosen(options.groups, GROUPS, "--groups"),
         options.split,
         options.seed,
     )
     cases = plant_all(options.corpus or corpus_folder(), held_out, plan, jobs=options.jobs)
-    found = in_processes(ask_about, cases, options.index, options.jobs)
-    answers = list(zip(cases, _shown(found, len(cases), "copies"), strict=True))
-    probes = _probes(options, held_out)
-    asked = in_processes(ask_about_probe, probes, options.index, options.jobs)
-    milliseconds, flagged = [], []
-    for took, each in _shown(asked, len(probes), "texts without copies"):
-        milliseconds.append(took)
-        flagged += each
-    said = adjudication.joined(map(scores.key_of, flagged), adjudication.read())
-    return {
-        "evaluation": "attribution",
+    about = {
         "command": command_line("attribution", argv),
         "protocol": PROTOCOL.format(
-            kinds="; ".join(f"{name}: {KINDS[name]}" for name in kinds),
+            kinds="; ".join(f"{name}: {KINDS[name]}" for name in plan.kinds),
             formatters=described(),
             solutions=", solutions to tasks" if options.solutions else "",
             split=options.split,
@@ -148,6 +152,24 @@ def measure(options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:
         "split": options.split,
         "seed": options.seed,
         "index": {k: v for k, v in asdict(index.info()).items() if k != "files"},
+    }
+    if options.peers:
+        return {**about, **_beside_peers(options, cases, held_out)}
+    return {**about, **_found(options, cases, held_out)}
+
+
+def _found(
+    options: argparse.Namespace, cases: Sequence[Case], held_out: Sequence[Document]
+) -> dict[str, Any]:
+    """What Footnote says of copies and of texts that are none."""
+    found = in_processes(ask_about, cases, options.index, options.jobs)
+    answers = list(zip(cases, _shown(found, len(cases), "copies"), strict=True))
+    probes = _probes(options, held_out)
+    asked = in_processes(ask_about_probe, probes, options.index, options.jobs)
+    flagged = [each for some in _shown(asked, len(probes), "texts without copies") for each in some]
+    said = adjudication.joined(map(scores.key_of, flagged), adjudication.read())
+    return {
+        "evaluation": "attribution",
         "copies": [row for mode in MODES for row in scores.copy_rows(answers, mode)],
         "kinds": scores.kind_rows(answers),
         "calibration": scores.calibration_rows(answers, flagged),
@@ -159,7 +181,39 @@ def measure(options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _probes(options: argparse.Namespace, held_out: Sequence[Any]) -> list[Probe]:
+def _beside_peers(
+    options: argparse.Namespace, cases: Sequence[Case], held_out: Sequence[Document]
+) -> dict[str, Any]:
+    """What Footnote and its peers say of the same copies and windows."""
+    from trainer.evaluation.attribution.peers import comparison
+
+    corpus = options.corpus or corpus_folder()
+    lengths = sorted({case.lines for case in cases})
+    windows = negatives.windows(held_out, options.windows, Random(options.seed), lengths)
+    copies = in_processes(ask_about_copy, cases, options.index, options.jobs)
+    said = list(_shown(copies, len(cases), "copies"))
+    asked = in_processes(ask_about_window, windows, options.index, options.jobs)
+    ours = comparison.ours(said, list(_shown(asked, len(windows), "windows")))
+    texts = [(case.copy, case.lines) for case in cases]
+    texts += [
+        (each.text, sum(map(bool, map(str.strip, each.text.split("\n"))))) for each in windows
+    ]
+    documents = open_shards(corpus).documents
+    made = comparison.methods(
+        corpus,
+        texts,
+        cases,
+        jobs=options.jobs,
+        shown=lambda found: _shown(iter(found), documents, "the corpus for peers"),
+    )
+    return {
+        "evaluation": "attribution-peers",
+        "against": comparison.PROTOCOL,
+        "peers": comparison.rows([ours, *made], cases, windows),
+    }
+
+
+def _probes(options: argparse.Namespace, held_out: Sequence[Document]) -> list[Probe]:
     probes = negatives.whole_files(held_out)
     probes += negatives.windows(held_out, options.windows, Random(options.seed))
     return [*probes, *negatives.boilerplate(), *negatives.solutions(options.solutions)]
@@ -191,6 +245,8 @@ _COLUMNS = (
 def report(result: dict[str, Any]) -> str:
     """The result as text."""
     parts = [result["protocol"] + ".\n"]
+    if "peers" in result:
+        return "\n".join([*parts, result["against"] + ".\n", table(result["peers"])])
     for mode in MODES:
         rows = [row for row in result["copies"] if row["mode"] == mode]
         shown = rows if mode == "document" else [each for each in rows if each["group"] == "all"]

@@ -103,13 +103,18 @@ def ask_about(index: AttributionIndex, case: Case) -> dict[str, Seen]:
         index.check_document, case.text, language=case.host_language, path=case.host_path
     )
     completion = partial(index.check_completion, before, copy, after, language=case.host_language)
-    alone = partial(index.check_document, case.copy, language=case.origins[0].language)
     return {
         "document": _timed(index, case, lines, document),
         "completion": _timed(index, case, lines, completion),
         "accepts": _accepted(index, case, before, copy, after),
-        "alone": _timed(index, case, (1, case.copy.count("\n") + 1), alone),
+        "alone": ask_about_copy(index, case),
     }
+
+
+def ask_about_copy(index: AttributionIndex, case: Case) -> Seen:
+    """What the index says about a copy with nothing around it."""
+    ask = partial(index.check_document, case.copy, language=case.origins[0].language)
+    return _timed(index, case, (1, case.copy.count("\n") + 1), ask)
 
 
 def _accepted(index: AttributionIndex, case: Case, before: str, copy: str, after: str) -> Seen:
@@ -204,9 +209,8 @@ def _is(index: AttributionIndex, source: Source, origin: Origin) -> bool:
     return origin.text in (index.source_text(source) or "")
 
 
-def ask_about_probe(index: AttributionIndex, probe: Probe) -> tuple[float, list[Flagged]]:
-    """Milliseconds, and every match in a text that should have none."""
-    started = time.perf_counter()
+def ask_about_probe(index: AttributionIndex, probe: Probe) -> list[Flagged]:
+    """Every match in a text that should have none."""
     if probe.is_completion:
         whole = probe.before + probe.text + probe.after
         matches = index.check_completion(
@@ -215,8 +219,7 @@ def ask_about_probe(index: AttributionIndex, probe: Probe) -> tuple[float, list[
     else:
         whole = probe.text
         matches = index.check_document(whole, language=probe.language, path=probe.path)
-    took = 1000 * (time.perf_counter() - started)
-    return took, [_flagged(index, probe, whole, each) for each in matches]
+    return [_flagged(index, probe, whole, each) for each in matches]
 
 
 def _flagged(index: AttributionIndex, probe: Probe, whole: str, match: Match) -> Flagged:
@@ -229,3 +232,10 @@ def _flagged(index: AttributionIndex, probe: Probe, whole: str, match: Match) ->
         "\n".join(source[match.source.start_line - 1 : match.source.end_line]),
         match,
     )
+
+
+def ask_about_window(index: AttributionIndex, probe: Probe) -> Seen:
+    """The most that is said about a window by itself."""
+    matches = index.check_document(probe.text, language=probe.language)
+    seen = (Seen(each.tier, each.kind, similarity=each.similarity) for each in matches)
+    return max(seen, key=_strength, default=Seen())

@@ -32,7 +32,7 @@ def edited_by_count(
             full = [number for number, row in enumerate(rows) if row.strip()]
             _delete(rows, rng.choice(full), foreign, rng)
         for _ in range(inserted):
-            _insert(rows, rng.randrange(1, len(rows)), foreign, rng)
+            _insert(rows, rng.randrange(len(rows)), foreign, rng)
         return rows
 
     return _parsing_if_possible(text, language, once)

@@ -42,7 +42,12 @@ def _is_test(path: str) -> bool:
     )
 
 
-def windows(documents: Sequence[Document], count: int, rng: Random) -> list[Probe]:
+def windows(
+    documents: Sequence[Document],
+    count: int,
+    rng: Random,
+    lengths: Sequence[int] = WINDOW_LINES,
+) -> list[Probe]:
     """`count` completions of each length, cut out of held-out files with what is around them.
 
     Packages in turn, so that a large one does not decide.
@@ -53,7 +58,7 @@ def windows(documents: Sequence[Document], count: int, rng: Random) -> list[Prob
             by_package.setdefault(each.package, []).append(each)
     packages = sorted(by_package)
     found: list[Probe] = []
-    for length in WINDOW_LINES:
+    for length in lengths:
         for number in range(count if packages else 0):
             document = rng.choice(by_package[packages[number % len(packages)]])
             probe = _window(document, length, rng)

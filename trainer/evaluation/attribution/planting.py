@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
@@ -237,9 +238,12 @@ def _laid_out(drafts: Sequence[_Draft]) -> list[str | None]:
     )
     for number, text in zip(numbers, made, strict=True):
         task = drafts[number].task
-        if text and task.kind.startswith("edited") and text.count("\n") > 1:
+        if text and task.kind.startswith("edited"):
             language = drafts[number].origins[0].language
-            text = edited_by_count(text, 2, 2, language, task.foreign, Random(task.seed))
+            # A formatter may leave too few lines to edit.
+            enough = sum(bool(row.strip()) for row in text.split("\n")) > 3
+            edit = partial(edited_by_count, text, 2, 2, language, task.foreign)
+            text = edit(Random(task.seed)) if enough else None
         texts[number] = text
     return texts
 

@@ -1,0 +1,218 @@
+"""One pass over the corpus for all peers: which of the asked hashes and terms are where.
+
+No index is kept: what is asked is known beforehand, so only its places are. The answers are those of an
+index of the whole corpus.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.document import Document
+from trainer.evaluation.attribution.peers.grams import Hashes, lexemes, word_hash
+from trainer.evaluation.attribution.peers.membership import PEERS
+from trainer.evaluation.attribution.peers.ranking import CHUNK_LINES, Postings, is_term, terms
+
+_BATCH = 4 << 20  # characters
+_MOST_PLACES = 50  # documents of one hash that are kept
+SEPARATOR = b"\xff\xff"  # before every document of the stream
+VOCABULARY = 65_000  # of the stream for suffix arrays, whose numbers have 16 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """All that is asked, of all texts together."""
+
+    hashes: tuple[Hashes, ...]  # sorted, one array per peer
+    vocabulary: dict[str, int]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Questions":
+        hashes = tuple(
+            np.unique(np.concatenate([np.zeros(0, np.uint64), *map(peer.asked, texts)]))
+            for peer in PEERS
+        )
+        words = sorted({word for text in texts for word in terms(lexemes(text))})
+        return cls(hashes, {word: number for number, word in enumerate(words)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a batch of documents has. Documents and chunks are counted from its first."""
+
+    places: list[tuple[Hashes, npt.NDArray[np.int32]]]  # per peer
+    hashed: list[int]
+    terms: npt.NDArray[np.int32]
+    chunks: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.uint16]
+    chunk_rows: list[tuple[int, int, int]]  # length, document, first line
+    stream: bytes
+
+
+@dataclass(slots=True)
+class Corpus:
+    """What of the questions the corpus has, and where."""
+
+    places: list[dict[int, list[int]]]  # per peer: hash -> numbers of documents
+    hashed: list[int]  # per peer: how many hashes an index would hold
+    postings: Postings
+    names: list[tuple[str, str]]  # package and path of every document
+    bytes: int
+
+
+@dataclass(slots=True)
+class _Growing:
+    questions: Questions
+    places: list[dict[int, list[int]]] = field(default_factory=lambda: [{} for _ in PEERS])
+    hashed: list[int] = field(default_factory=lambda: [0 for _ in PEERS])
+    terms: list[npt.NDArray[np.int32]] = field(default_factory=list)
+    chunks: list[npt.NDArray[np.int32]] = field(default_factory=list)
+    counts: list[npt.NDArray[np.uint16]] = field(default_factory=list)
+    chunk_rows: list[tuple[int, int, int]] = field(default_factory=list)
+    names: list[tuple[str, str]] = field(default_factory=list)
+    bytes: int = 0
+
+    def add(self, documents: Sequence[Document], part: _Part) -> None:
+        first = len(self.names)
+        for number, (hashes, at) in enumerate(part.places):
+            known = self.places[number]
+            for value, document in zip(hashes.tolist(), at.tolist(), strict=True):
+                found = known.setdefault(value, [])
+                if len(found) < _MOST_PLACES:
+                    found.append(first + document)
+            self.hashed[number] += part.hashed[number]
+        self.terms.append(part.terms)
+        self.chunks.append(part.chunks + np.int32(len(self.chunk_rows)))
+        self.counts.append(part.counts)
+        self.chunk_rows += [(size, first + at, line) for size, at, line in part.chunk_rows]
+        self.names += [(each.package, each.path) for each in documents]
+        self.bytes += sum(each.size for each in documents)
+
+    def finished(self) -> Corpus:
+        terms_ = np.concatenate([np.zeros(0, np.int32), *self.terms])
+        order = np.argsort(terms_, kind="stable")
+        rows = np.array(self.chunk_rows, np.int32).reshape(-1, 3)
+        postings = Postings(
+            terms_[order],
+            np.concatenate([np.zeros(0, np.int32), *self.chunks])[order],
+            np.concatenate([np.zeros(0, np.uint16), *self.counts])[order],
+            rows[:, 0],
+            rows[:, 1],
+            rows[:, 2],
+        )
+        return Corpus(self.places, self.hashed, postings, self.names, self.bytes)
+
+
+def scan(
+    documents: Iterable[Document],
+    questions: Questions,
+    *,
+    jobs: int,
+    stream: Callable[[bytes], object] | None = None,
+) -> Corpus:
+    """Goes over the corpus once. `stream` is given its words as numbers of 16 bits, in order."""
+    growing = _Growing(questions)
+    for batch, part in _parts(documents, questions, jobs, with_stream=stream is not None):
+        growing.add(batch, part)
+        if stream:
+            stream(part.stream)
+    return growing.finished()
+
+
+def _parts(
+    documents: Iterable[Document], questions: Questions, jobs: int, *, with_stream: bool
+) -> Iterator[tuple[list[Document], _Part]]:
+    if jobs < 2:
+        for batch in _batches(documents):
+            yield batch, _scanned([each.text for each in batch], questions, with_stream=with_stream)
+        return
+    start = _start, (questions, with_stream)
+    with ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
+        waiting: deque[tuple[list[Document], Future[_Part]]] = deque()
+        for batch in _batches(documents):
+            waiting.append((batch, pool.submit(_scan_here, [each.text for each in batch])))
+            if len(waiting) > 2 * jobs:
+                first, part = waiting.popleft()
+                yield first, part.result()
+        for first, part in waiting:
+            yield first, part.result()
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    batch: list[Document] = []
+    filled = 0
+    for document in documents:
+        batch.append(document)
+        filled += len(document.text)
+        if filled >= _BATCH:
+            yield batch
+            batch, filled = [], 0
+    if batch:
+        yield batch
+
+
+_HERE: list[tuple[Questions, bool]] = []  # of this worker process
+
+
+def _start(questions: Questions, with_stream: bool) -> None:  # noqa: FBT001  # an initializer has no names
+    _HERE.append((questions, with_stream))
+
+
+def _scan_here(texts: list[str]) -> _Part:
+    questions, with_stream = _HERE[0]
+    return _scanned(texts, questions, with_stream=with_stream)
+
+
+def _scanned(texts: Sequence[str], questions: Questions, *, with_stream: bool) -> _Part:
+    places: list[list[tuple[Hashes, npt.NDArray[np.int32]]]] = [[] for _ in PEERS]
+    hashed = [0 for _ in PEERS]
+    rows: list[tuple[int, int, int]] = []
+    found: list[tuple[int, int, int]] = []  # term, chunk, count
+    words: list[bytes] = []
+    for document, text in enumerate(texts):
+        for number, (peer, asked) in enumerate(zip(PEERS, questions.hashes, strict=True)):
+            hashes = np.unique(peer.indexed(text))
+            hashed[number] += len(hashes)
+            known = hashes[_is_in(hashes, asked)]
+            places[number].append((known, np.full(len(known), document, np.int32)))
+        words.append(SEPARATOR)
+        lines = text.split("\n")
+        for first in range(0, len(lines), CHUNK_LINES):
+            here = lexemes("\n".join(lines[first : first + CHUNK_LINES]))
+            if with_stream:
+                words.append(numbers(here).tobytes())
+            counts = Counter(map(questions.vocabulary.get, filter(is_term, here)))
+            size = counts.total()
+            counts.pop(None, None)
+            found += [
+                (term, len(rows), count) for term, count in counts.items() if term is not None
+            ]
+            rows.append((size, document, first))
+    table = np.array(found, np.int32).reshape(-1, 3)
+    joined = [
+        (
+            np.concatenate([np.zeros(0, np.uint64), *(values for values, _ in each)]),
+            np.concatenate([np.zeros(0, np.int32), *(at for _, at in each)]),
+        )
+        for each in places
+    ]
+    counts_ = np.minimum(table[:, 2], 65_535).astype(np.uint16)
+    return _Part(joined, hashed, table[:, 0], table[:, 1], counts_, rows, b"".join(words))
+
+
+def numbers(words: Sequence[str]) -> npt.NDArray[np.uint16]:
+    """Words as numbers of 16 bits: their hashes, so that a few of them share one."""
+    values = (word_hash(each) % VOCABULARY for each in words)
+    return np.fromiter(values, np.uint16, len(words))
+
+
+def _is_in(hashes: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
+    if not len(known):
+        return np.zeros(len(hashes), bool)
+    at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    return np.equal(known[at], hashes)
