@@ -2,13 +2,14 @@
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from engine.api import ModelUnavailable
 from engine.checkpoint import Checkpoint, read_tensors
 from engine.cores import physical_cores, threads_for
+from engine.devices import CPU, CUDA, MPS, accelerator
 from engine.native.building import library
 from engine.shape import Outline, Shape
 
@@ -19,6 +20,10 @@ _log = logging.getLogger(__name__)
 
 AUTO, NATIVE, OPENVINO, TORCH = "auto", "native", "openvino", "torch"
 BACKENDS = (NATIVE, OPENVINO, TORCH)
+DEVICES = (CPU, CUDA, MPS)
+# Parameters from which an accelerator comes first until somebody has timed it: a step of ours
+# takes a processor longer than a card takes to be told what to do.
+_LARGE = 300_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,12 @@ class Wish:
     backend: str = AUTO
     dtype: str = AUTO  # float32 and bfloat16 are torch's; the others store int8
     threads: int = 0  # 0: what suits the machine
+    device: str = AUTO  # cpu, or cuda or mps, which are torch's
+
+    @property
+    def name(self) -> str:
+        """Of a settled wish, as people read it."""
+        return self.backend if self.device in (AUTO, CPU) else f"{self.backend} on {self.device}"
 
 
 def installed(backend: str) -> bool:
@@ -35,16 +46,40 @@ def installed(backend: str) -> bool:
     return library() is not None if backend == NATIVE else find_spec(backend) is not None
 
 
-def chosen(wish: Wish, shape: Shape | Outline | None = None) -> str:
-    """The backend that a wish leads to; ModelUnavailable says what to install.
+def candidates(wish: Wish, shape: Shape | Outline | None = None) -> list[Wish]:
+    """Who can run a model as it is wished, each with its backend and device.
 
-    The order of BACKENDS is that of their speed wherever it was measured (docs/decisions). A
-    precision that only torch has decides for torch, and so does a model that only transformers
-    runs.
+    The best guess first: the order of BACKENDS is that of their speed wherever it was measured
+    (docs/decisions), and a card comes first for a large model, and for one that only transformers
+    runs. A precision that only torch has decides for torch. ModelUnavailable says what to install.
     """
+    if wish.device not in (AUTO, *DEVICES):
+        raise ModelUnavailable(
+            f"no device is called {wish.device!r}: use {', '.join(DEVICES)} or auto"
+        )
     if wish.backend == AUTO:
-        able = BACKENDS if wish.dtype == AUTO and not isinstance(shape, Outline) else ()
-        return next((each for each in able if installed(each)), TORCH)
+        able = BACKENDS if wish.dtype == AUTO and not isinstance(shape, Outline) else (TORCH,)
+        on_cpu = [each for each in able if each == TORCH or installed(each)]
+    else:
+        _must_be_able(wish, shape)
+        on_cpu = [wish.backend]
+    found = [replace(wish, backend=each, device=CPU) for each in on_cpu]
+    if on_cpu[-1] == TORCH and wish.device != CPU and (card := _card(wish)):
+        place = len(found) if card == MPS else 0 if _wants_a_card(shape) else len(found) - 1
+        found.insert(place, replace(wish, backend=TORCH, device=card))
+    if wish.device != AUTO:
+        found = [each for each in found if each.device == wish.device]
+    if not found:
+        raise ModelUnavailable(f"only torch runs on {wish.device}: use the backend torch or auto")
+    return found
+
+
+def chosen(wish: Wish, shape: Shape | Outline | None = None) -> str:
+    """The backend that a wish leads to where nothing was timed."""
+    return candidates(wish, shape)[0].backend
+
+
+def _must_be_able(wish: Wish, shape: Shape | Outline | None) -> None:
     if wish.backend not in BACKENDS:
         raise ModelUnavailable(
             f"no backend is called {wish.backend!r}: use {', '.join(BACKENDS)} or auto"
@@ -62,27 +97,38 @@ def chosen(wish: Wish, shape: Shape | Outline | None = None) -> str:
         )
     if wish.backend != TORCH and isinstance(shape, Outline):
         raise ModelUnavailable(f"{wish.backend} cannot run it ({shape.why}): use torch or auto")
-    return wish.backend
 
 
-def network_of(checkpoint: Checkpoint, wish: Wish) -> tuple[str, "Network[Any]"]:
+def _card(wish: Wish) -> str:
+    """The accelerator to try: what was asked for, or what seems to be there."""
+    return wish.device if wish.device != AUTO else accelerator()
+
+
+def _wants_a_card(shape: Shape | Outline | None) -> bool:
+    return isinstance(shape, Outline) or (shape is not None and shape.parameters >= _LARGE)
+
+
+def network_of(
+    checkpoint: Checkpoint, wish: Wish, preferred: Wish | None = None
+) -> tuple[str, "Network[Any]"]:
     """Read the weights into the chosen backend; its name beside it.
 
-    Where nobody asked for a backend and one fails, the next is taken. ModelUnavailable when the
-    weights do not fit the shape.
+    Where nobody asked for a backend and one fails, the next is taken; `preferred` is tried first.
+    ModelUnavailable when the weights do not fit the shape.
     """
-    first = chosen(wish, checkpoint.shape)
-    for backend in BACKENDS[BACKENDS.index(first) :]:
-        if backend != first and not installed(backend):
-            continue
+    order = candidates(wish, checkpoint.shape)
+    if preferred in order:
+        order.remove(preferred)
+        order.insert(0, preferred)
+    for place, each in enumerate(order, 1):
         try:
-            return backend, _MAKERS[backend](checkpoint, wish)
+            return each.backend, _MAKERS[each.backend](checkpoint, each)
         except (ImportError, OSError, RuntimeError) as error:
-            if wish.backend != AUTO:
-                raise ModelUnavailable(f"{backend} cannot run the model here: {error}") from error
-            if backend == BACKENDS[-1]:
-                raise
-            _log.warning("%s cannot run the model here (%s): the next one is tried", backend, error)
+            if place == len(order):
+                raise ModelUnavailable(f"{each.name} cannot run the model here: {error}") from error
+            _log.warning(
+                "%s cannot run the model here (%s): the next one is tried", each.name, error
+            )
     raise AssertionError("torch is always there")
 
 
@@ -111,10 +157,10 @@ def _torch(checkpoint: Checkpoint, wish: Wish) -> "Network[Any]":
     import torch
 
     torch.set_num_threads(_threads(wish))
-    if isinstance(checkpoint.shape, Outline):
+    if isinstance(checkpoint.shape, Outline) or wish.device != CPU:
         from engine.transformers_loading import load_transformers
 
-        return load_transformers(checkpoint, dtype=wish.dtype)
+        return load_transformers(checkpoint, dtype=wish.dtype, device=wish.device)
     from engine.model import Model
 
     return Model(checkpoint.shape, read_tensors(checkpoint), dtype=wish.dtype)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.api import Completer, ModelUnavailable
-from engine.backends import Wish, chosen
+from engine.backends import Wish, candidates
 from engine.checkpoint import read_checkpoint
+from engine.choice import preferred
 from engine.remote import WorkerCompleter, WorkerState
 
 DEFAULT_MODEL = Path(__file__).parent / "models" / "default"
@@ -18,14 +19,17 @@ def load(
     dtype: str = "auto",
     threads: int = 0,
     backend: str = "auto",
+    device: str = "auto",
     prompt_tokens: int = 0,
+    timings: str | Path | None = None,
 ) -> Completer:
     """A completer in this process.
 
     `model` is a checkpoint folder, None or "" for the embedded default, or "scripted:..." (see
-    engine.scripted). `backend` is native, openvino, torch or auto, `dtype` float32, bfloat16 or auto;
-    `threads` 0 leaves the number to the machine, `prompt_tokens` 0 to the model. Raises
-    ModelUnavailable with the remedy.
+    engine.scripted). `backend` is native, openvino, torch or auto, `device` cpu, cuda, mps or auto,
+    `dtype` float32, bfloat16 or auto; `threads` 0 leaves the number to the machine, `prompt_tokens`
+    0 to the model. `timings` is the file that says which backend was the fastest (engine.choice).
+    Raises ModelUnavailable with the remedy.
     """
     if str(model or "").startswith(SCRIPTED):
         from engine.scripted import load_script
@@ -33,14 +37,15 @@ def load(
         return load_script(str(model).removeprefix(SCRIPTED))
     if dtype not in ("auto", "float32", "bfloat16"):
         raise ModelUnavailable(f"no precision is called {dtype!r}: use float32, bfloat16 or auto")
-    wish = Wish(backend, dtype, threads)
-    chosen(wish)
+    wish = Wish(backend, dtype, threads, device)
+    candidates(wish)
     # First what needs no weights: a folder that is not right is refused at once.
     checkpoint = read_checkpoint(folder_of(model))
     from engine.local import LocalCompleter
 
     try:
-        return LocalCompleter(checkpoint, wish, prompt_tokens=prompt_tokens)
+        first = preferred(Path(timings) if timings else None, checkpoint, wish)
+        return LocalCompleter(checkpoint, wish, prompt_tokens=prompt_tokens, preferred=first)
     except MemoryError as error:
         size = sum(path.stat().st_size for path in checkpoint.weights) / 1e6
         raise ModelUnavailable(
@@ -55,13 +60,17 @@ def load_in_worker(
     dtype: str = "auto",
     threads: int = 0,
     backend: str = "auto",
+    device: str = "auto",
     prompt_tokens: int = 0,
+    timings: str | Path | None = None,
     on_state: Callable[[WorkerState], None] | None = None,
 ) -> WorkerCompleter:
     """The same in a child process, at once; the model loads meanwhile.
 
     `describe` waits for it and raises ModelUnavailable where it cannot be loaded; `on_state` hears
-    of every change, on a thread of the completer's. A child that dies is replaced.
+    of every change, on a thread of the completer's. A child that dies is replaced. Where `timings`
+    knows nothing of this model yet, the backends are timed once nobody asks for a while, for the
+    next start.
     """
     name = str(model or "")
     if not name.startswith(SCRIPTED):
@@ -72,6 +81,8 @@ def load_in_worker(
             "dtype": dtype,
             "threads": threads,
             "backend": backend,
+            "device": device,
+            "timings": str(timings or ""),
             "prompt_tokens": prompt_tokens,
         },
         on_state,

@@ -41,12 +41,17 @@ class LocalCompleter:
     """A model and its memory of the last prompt. Calls from several threads take turns."""
 
     def __init__(
-        self, checkpoint: Checkpoint, wish: Wish | None = None, *, prompt_tokens: int = 0
+        self,
+        checkpoint: Checkpoint,
+        wish: Wish | None = None,
+        *,
+        prompt_tokens: int = 0,
+        preferred: Wish | None = None,
     ) -> None:
         """Read the weights; ModelUnavailable when they do not fit or the model fills no gaps.
 
-        `prompt_tokens` 0 is the prompt that the model is best served with. torch's number of
-        threads is set for the whole process.
+        `prompt_tokens` 0 is the prompt that the model is best served with; `preferred` is who runs
+        it if the wish leaves that open. torch's number of threads is set for the whole process.
         """
         self._checkpoint = checkpoint
         self._tokenizer = load_tokenizer(checkpoint.folder / "tokenizer.json")
@@ -60,7 +65,7 @@ class LocalCompleter:
                 f"the tokenizer in {checkpoint.folder} has more tokens than the model: "
                 "they are of different models"
             )
-        self._backend, model = network_of(checkpoint, wish or Wish())
+        self._backend, model = network_of(checkpoint, wish or Wish(), preferred)
         self._prompt_tokens = min(
             prompt_tokens or checkpoint.serving.prompt_tokens, checkpoint.shape.positions * 3 // 4
         )

@@ -33,6 +33,13 @@ class Shape:
         """The numbers that are kept of one token: its keys and values."""
         return 2 * self.layers * self.kv_heads * self.head_dim
 
+    @property
+    def parameters(self) -> int:
+        """The numbers in its matrices."""
+        attention = 2 * self.hidden * (self.heads + self.kv_heads) * self.head_dim
+        layer = attention + 3 * self.hidden * self.intermediate
+        return self.layers * layer + self.vocabulary * self.hidden * (1 if self.tied else 2)
+
 
 @dataclass(frozen=True, slots=True)
 class Outline:

@@ -1,75 +1,94 @@
 """How fast each backend runs a model on this machine: a keystroke and a prompt, timed in moments."""
 
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from engine.api import ModelUnavailable
-from engine.backends import BACKENDS, Wish, installed, network_of
+from engine.backends import Wish, network_of
 from engine.checkpoint import Checkpoint
+from engine.prefix_cache import BLOCK, LONG_BLOCK
 
-_PROMPT, _BLOCK = 768, 64  # tokens
+PROMPT = 256  # tokens that are timed where nobody says how many
+_GUESSED = 4  # rows of a step with which guesses run
 _ROUNDS = 5
+# A line after a keystroke, on average: eight tokens, and the prompt's share of jumps and edits.
+_TOKENS, _TOKENS_A_STEP, _PROMPT_SHARE = 8, 2, 1 / 8
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds, the median of a few; `problem` says why there are none."""
+    """Milliseconds, the least of a few; `problem` says why there are none."""
 
     backend: str
+    device: str = ""
     dtype: str = ""
     load_ms: float = 0.0
     step_ms: float = 0.0  # one token behind a prompt
-    prompt_ms: float = 0.0  # of _PROMPT tokens
+    rows_ms: float = 0.0  # of _GUESSED tokens
+    prompt_ms: float = 0.0  # of `prompt_tokens`
+    prompt_tokens: int = PROMPT
+    is_exact: bool = False  # so that guesses run along, and a keystroke recomputes no block
     problem: str = ""
 
     @property
     def line_ms(self) -> float:
-        """A line after a keystroke: some eight steps."""
-        return 8 * self.step_ms
+        """A line after a keystroke, as its way to take up a cache has it computed."""
+        prompt = self.prompt_ms / self.prompt_tokens  # a token's
+        if self.is_exact:
+            steps, again = _TOKENS / _TOKENS_A_STEP * self.rows_ms, 1.0
+        else:
+            steps, again = _TOKENS * self.step_ms, BLOCK / 2
+        return steps + prompt * (again + PROMPT * _PROMPT_SHARE)
 
 
-def time_backends(checkpoint: Checkpoint, threads: int = 0) -> list[Timing]:
-    """Load the model into every backend that is here, one after the other, and time it."""
-    found = []
-    for backend in BACKENDS:
-        if not installed(backend):
-            found.append(Timing(backend, problem="not installed"))
-            continue
+def time_backends(
+    checkpoint: Checkpoint, wishes: Iterable[Wish], *, prompt_tokens: int = PROMPT
+) -> Iterator[Timing]:
+    """Load the model as each of the wishes has it, one after the other, and time it."""
+    for wish in wishes:
         try:
-            found.append(_time(backend, checkpoint, threads))
+            yield _time(checkpoint, wish, prompt_tokens)
         except (ModelUnavailable, MemoryError) as error:
-            found.append(Timing(backend, problem=str(error)))
-    return found
+            yield Timing(wish.backend, wish.device, problem=str(error) or type(error).__name__)
 
 
-def _time(backend: str, checkpoint: Checkpoint, threads: int) -> Timing:
+def _time(checkpoint: Checkpoint, wish: Wish, prompt_tokens: int) -> Timing:
     started = time.perf_counter()
-    _, model = network_of(checkpoint, Wish(backend=backend, threads=threads))
+    _, model = network_of(checkpoint, wish)
     loaded = time.perf_counter()
-    count = min(_PROMPT, checkpoint.shape.positions - 1)
-    tokens = [each * 7919 % checkpoint.shape.vocabulary for each in range(1, count + 2)]
-    cache = model.new_cache(count + 1)
+    count = min(prompt_tokens, checkpoint.shape.positions - _GUESSED)
+    tokens = [each * 7919 % checkpoint.shape.vocabulary for each in range(1, count + _GUESSED + 1)]
+    cache = model.new_cache(count + _GUESSED)
+    size = LONG_BLOCK if model.is_exact else BLOCK
 
     def prompt() -> None:
-        for place in range(0, count, _BLOCK):
-            part = tokens[place : min(place + _BLOCK, count)]
-            model.scores(part, place, cache, int(place + _BLOCK >= count))
+        for place in range(0, count, size):
+            part = tokens[place : min(place + size, count)]
+            model.scores(part, place, cache, int(place + size >= count))
 
-    prompt()  # once for nothing
+    def step(rows: int) -> Callable[[], object]:
+        return lambda: model.scores(tokens[count : count + rows], count, cache, rows)
+
     return Timing(
-        backend=backend,
+        backend=wish.backend,
+        device=model.device,
         dtype=model.dtype,
         load_ms=(loaded - started) * 1000,
-        step_ms=_median(lambda: model.scores(tokens[count:], count, cache), 4 * _ROUNDS),
-        prompt_ms=_median(prompt, _ROUNDS),
+        prompt_ms=_least(prompt, _ROUNDS),
+        step_ms=_least(step(1), 4 * _ROUNDS),
+        rows_ms=_least(step(_GUESSED), 4 * _ROUNDS),
+        prompt_tokens=count,
+        is_exact=model.is_exact,
     )
 
 
-def _median(work: Any, rounds: int) -> float:
+def _least(work: Callable[[], object], rounds: int) -> float:
+    """What others do on this machine only ever adds. The first time is for nothing."""
+    work()
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
         work()
         times.append((time.perf_counter() - started) * 1000)
-    return sorted(times)[len(times) // 2]
+    return min(times)

@@ -9,6 +9,7 @@ import torch
 
 from engine.api import ModelUnavailable
 from engine.checkpoint import Checkpoint, read_tensors
+from engine.devices import CPU, CUDA, memory
 from engine.linears import Kernel, choose_kernel
 from engine.transformers_model import TransformersModel
 
@@ -17,16 +18,21 @@ _LARGEST = 4096  # a side of the matrix that kernels are timed on: larger ones b
 _SPARE = 0.85  # of the accelerator's free memory, for the weights alone
 
 
-def load_transformers(checkpoint: Checkpoint, *, dtype: str = "auto") -> TransformersModel:
+def load_transformers(
+    checkpoint: Checkpoint, *, dtype: str = "auto", device: str = CPU
+) -> TransformersModel:
     """The model in a folder; ModelUnavailable with the reason and a remedy.
 
-    Nothing is asked of any network and nothing is run that a folder brings along.
+    Nothing is asked of any network and nothing is run that a folder brings along. RuntimeError
+    where torch does not have the device.
     """
-    net, kernel = _opened(checkpoint, dtype)
+    if device != CPU and not _is_there(device):
+        raise RuntimeError(f"torch {torch.__version__} finds no {device} here")
+    net, kernel = _opened(checkpoint, dtype, device)
     return TransformersModel(net, positions=checkpoint.shape.positions, kernel=kernel)
 
 
-def _opened(checkpoint: Checkpoint, dtype: str) -> tuple[Any, Kernel | None]:
+def _opened(checkpoint: Checkpoint, dtype: str, device: str) -> tuple[Any, Kernel | None]:
     """A PreTrainedModel and, on the CPU, how to multiply by its matrices."""
     _stay_here()
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -35,7 +41,7 @@ def _opened(checkpoint: Checkpoint, dtype: str) -> tuple[Any, Kernel | None]:
     safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         config: Any = AutoConfig.from_pretrained(folder, **safely)
-        precision, kernel = _precision(checkpoint, config, dtype)
+        precision, kernel = _precision(checkpoint, config, dtype, device)
         safely |= {"config": config, "dtype": precision, "output_loading_info": True}
         loading: Any = AutoModelForCausalLM
         if _is_ours(checkpoint):
@@ -44,10 +50,10 @@ def _opened(checkpoint: Checkpoint, dtype: str) -> tuple[Any, Kernel | None]:
                 kind: Any = type(loading.from_config(config))
             net, report = kind.from_pretrained(None, **safely)
         else:
-            safely |= {"use_safetensors": True} | _spread(checkpoint, precision)
+            safely |= {"use_safetensors": True} | _spread(checkpoint, precision, device)
             net, report = loading.from_pretrained(folder, **safely)
-        if accelerator() and "device_map" not in safely:
-            net = net.to("cuda")
+        if device != CPU and "device_map" not in safely:
+            net = net.to(device)
     except (ModelUnavailable, MemoryError):
         raise
     except Exception as error:  # the libraries under it raise whatever they like
@@ -74,32 +80,33 @@ def _stay_here() -> None:
     voice.disable_progress_bar()
 
 
-def accelerator() -> bool:
-    """Whether there is one that models are put on."""
-    return bool(torch.cuda.is_available())
+def _is_there(device: str) -> bool:
+    return torch.cuda.is_available() if device == CUDA else torch.backends.mps.is_available()
 
 
 def _precision(
-    checkpoint: Checkpoint, config: Any, dtype: str
+    checkpoint: Checkpoint, config: Any, dtype: str, device: str
 ) -> tuple[torch.dtype, Kernel | None]:
-    """What weights are stored as: on the accelerator bfloat16, on the CPU what it is faster with."""
-    if accelerator():
-        return (torch.float32 if dtype == "float32" else torch.bfloat16), None
+    """What weights are stored as: on a card bfloat16 if it has it, on the CPU what is faster there."""
+    if device != CPU:
+        has = device != CUDA or torch.cuda.is_bf16_supported(including_emulation=False)
+        half = torch.bfloat16 if has or dtype == "bfloat16" else torch.float16
+        return (torch.float32 if dtype == "float32" else half), None
     text = config.get_text_config(decoder=True)
     hidden = int(text.hidden_size)
     inner = next(
         (int(size) for name in _INNER if isinstance(size := getattr(text, name, None), int)),
         4 * hidden,
     )
-    if dtype == "auto" and 4 * _numbers(checkpoint) > _SPARE * _memory():
+    if dtype == "auto" and 4 * _numbers(checkpoint) > _SPARE * memory():
         dtype = "bfloat16"  # slower perhaps, but it fits
     kernel = choose_kernel(min(inner, _LARGEST), min(hidden, _LARGEST), dtype)
     return kernel.dtype, kernel
 
 
-def _spread(checkpoint: Checkpoint, precision: torch.dtype) -> dict[str, Any]:
+def _spread(checkpoint: Checkpoint, precision: torch.dtype, device: str) -> dict[str, Any]:
     """How transformers places a model that is larger than one accelerator; empty otherwise."""
-    if not accelerator():
+    if device != CUDA:
         return {}
     free, _ = torch.cuda.mem_get_info()
     if _numbers(checkpoint) * precision.itemsize <= _SPARE * free:
@@ -122,14 +129,6 @@ def _numbers(checkpoint: Checkpoint) -> int:
             names = tensors.keys()
             count += sum(math.prod(tensors.get_slice(name).get_shape()) for name in names)
     return count
-
-
-def _memory() -> int:
-    """Bytes that can be had; as many as one likes where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 1 << 62
 
 
 def _is_ours(checkpoint: Checkpoint) -> bool:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from engine.api import CancelToken, Completer, Gap, ModelUnavailable
 from engine.frames import BrokenFrame, options_of, plain, read_frame, write_frame
 from engine.loading import load
+from engine.measuring import Beside
 
 _log = logging.getLogger("engine.worker")
 
@@ -56,8 +57,12 @@ class Inbox:
             _log.error("the pipe broke: %s", error)
         os._exit(0)
 
-    def next(self) -> dict[str, Any]:
-        return self._requests.get()
+    def next(self, within_s: float | None = None) -> dict[str, Any] | None:
+        """The next one, or None where none comes in time."""
+        try:
+            return self._requests.get(timeout=within_s)
+        except queue.Empty:
+            return None
 
     def token(self, number: int) -> CancelToken:
         """The token of a request, whichever of the request and its cancelling comes first."""
@@ -73,14 +78,21 @@ class Inbox:
 
 def serve(inbox: Inbox, outgoing: BinaryIO) -> None:
     """Load the model of the first message, then answer one request after the other."""
+    first = inbox.next()
+    assert first is not None
     try:
-        completer = _load(inbox.next()["load"], outgoing)
+        completer = _load(first["load"], outgoing)
     except ModelUnavailable as unavailable:
         write_frame(outgoing, {"failed": str(unavailable)})
         return
     write_frame(outgoing, {"ready": plain(completer.describe())})
+    beside = Beside(first["load"])
     while True:
-        request = inbox.next()
+        request = inbox.next(beside.due_s)
+        if request is None:
+            beside.begin()
+            continue
+        beside.end()
         number = int(request["complete"])
         write_frame(outgoing, _answer(completer, request, inbox.token(number)))
         inbox.forget(number)

@@ -76,7 +76,7 @@ def build_server(parts: Parts | None = None) -> FootnoteServer:
             loop.call_soon_threadsafe(loading.engine_changed, session, editor, state)
 
     loops: dict[str, asyncio.AbstractEventLoop] = {}
-    engine = EngineThread(lambda: parts.load_model(session.settings.model or None), engine_changed)
+    engine = EngineThread(lambda: parts.load_model(session.settings), engine_changed)
     session = Session(
         server.protocol.documents, engine, LookupThread("candidates"), LookupThread("lookups")
     )

@@ -122,6 +122,17 @@ class Settings:
     model: str = _setting(
         "", "Folder of the model (a checkpoint). Empty: the model that comes with Footnote."
     )
+    backend: str = _setting(
+        "auto",
+        "What computes: `native` (own kernels), `openvino` or `torch`; `auto` is the fastest of "
+        "those installed, timed once while you rest (`footnote doctor` shows the figures).",
+        enum=("auto", "native", "openvino", "torch"),
+    )
+    device: str = _setting(
+        "auto",
+        "Where torch computes: `cpu`, `cuda` or `mps`; `auto` is an accelerator where that is faster.",
+        enum=("auto", "cpu", "cuda", "mps"),
+    )
     index: str = _setting(
         "", "Folder of the attribution index. Empty: the one that `footnote setup` built."
     )

@@ -67,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="everything as one JSON object")
     parser.add_argument("--model", metavar="FOLDER", help="another model than the embedded one")
+    parser.add_argument(
+        "--backend", default="auto", metavar="NAME", help="native, openvino or torch"
+    )
     parser.add_argument("--index", metavar="FOLDER", type=Path, help="another attribution index")
     parser.add_argument(
         "--language", metavar="ID", help="as editors name it (default: by the file name)"
@@ -83,6 +86,8 @@ def _from_one(text: str) -> int:
 def _complete(text: str, options: argparse.Namespace) -> _Result:
     import engine
     from engine.api import CancelToken, Completion, CompletionOptions, Gap
+    from engine.choice import FILE
+    from indexer.home import data_home
     from indexer.languages import language_of
 
     lines = split_lines(speakable(text))
@@ -94,7 +99,7 @@ def _complete(text: str, options: argparse.Namespace) -> _Result:
     suffix = lines[line][column:] + "".join(lines[line + 1 :])
     language = options.language or language_of(str(options.file)) or ""
     gap = Gap(prefix, suffix, shown_path(str(options.file.absolute())), language)
-    completer = engine.load(options.model)
+    completer = engine.load(options.model, backend=options.backend, timings=data_home() / FILE)
     try:
         if len(prefix) + len(suffix) > LARGEST_DOCUMENT:
             completion = Completion("", "gated:large-file")

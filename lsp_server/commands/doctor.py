@@ -47,9 +47,12 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--model", metavar="FOLDER", help="check this model instead")
+    parser.add_argument(
+        "--backend", default="auto", metavar="NAME", help="as the setting: native, openvino, torch"
+    )
     options = parser.parse_args(argv)
     checks = []
-    for check in examine(options.model):
+    for check in examine(options.model, options.backend):
         checks.append(check)
         if not options.json:
             _print(check)
@@ -62,7 +65,7 @@ def main(argv: list[str]) -> int:
     return 1 if wrong else 0
 
 
-def examine(model: str | None = None) -> Iterator[Check]:
+def examine(model: str | None = None, backend: str = "auto") -> Iterator[Check]:
     """All checks, in the order in which one builds on another."""
     yield _python()
     yield _environment()
@@ -70,7 +73,9 @@ def examine(model: str | None = None) -> Iterator[Check]:
     yield _kernels()
     yield _data()
     info: list[Any] = [None, None]
-    yield _guarded("model", lambda: _model(model, info))
+    yield _guarded("model", lambda: _model(model, backend, info))
+    if info[0] is not None and info[0].backend:
+        yield _guarded("backend", lambda: _backend(info[0], backend))
     yield _guarded("corpus", _corpus)
     yield _guarded("index", lambda: _index(info))
     if info[0] is not None and info[1] is not None:
@@ -144,13 +149,16 @@ def _data() -> Check:
     return Check("data", OK, f"{home}, {size / 1e6:,.0f} MB")
 
 
-def _model(model: str | None, info: list[Any]) -> Check:
+def _model(model: str | None, backend: str, info: list[Any]) -> Check:
     import engine
     from engine.api import CancelToken, CompletionOptions, Gap, ModelUnavailable
+    from engine.choice import FILE
+    from indexer.home import data_home
 
     started = time.monotonic()
     try:
-        completer = engine.load(model)  # compares the hashes that the folder gives
+        # Compares the hashes that the folder gives.
+        completer = engine.load(model, backend=backend, timings=data_home() / FILE)
     except ModelUnavailable as unavailable:
         found, _, remedy = str(unavailable).partition(": ")
         return Check("model", ERROR, found, remedy)
@@ -171,6 +179,32 @@ def _model(model: str | None, info: list[Any]) -> Check:
         f"first line in {(ready - loaded) * 1000:.0f} ms; {about.folder}"
     )
     return Check("model", OK, found)
+
+
+def _backend(about: ModelInfo, asked: str) -> Check:
+    """Which one runs the model, and why that one."""
+    from engine.backends import Wish
+    from engine.checkpoint import read_checkpoint
+    from engine.choice import FILE, timings_of
+    from indexer.home import data_home
+
+    taken = Wish(about.backend, device=about.device).name
+    if asked != "auto":
+        return Check("backend", OK, f"{taken}, as asked")
+    file = data_home() / FILE
+    checkpoint = read_checkpoint(Path(about.folder), verify=False)
+    timings = timings_of(file, checkpoint, Wish())
+    if not timings:
+        found = f"{taken}, the first in the usual order: the others were not timed here"
+        return Check(
+            "backend", OK, found, "footnote bench backends --remember, or let the editor rest"
+        )
+    listed = ", ".join(
+        f"{Wish(each.backend, device=each.device).name} "
+        + (f"{each.line_ms:.1f} ms" if not each.problem else f"({each.problem})")
+        for each in timings
+    )
+    return Check("backend", OK, f"{taken}, by what a line took here: {listed}; kept in {file}")
 
 
 def _corpus() -> Check:

@@ -8,11 +8,8 @@ from lsp_server import settings as reading
 from lsp_server.features import diagnostics, loading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lsprotocol import types
 
-    from engine.api import Completer
     from lsp_server.editor import Editor
     from lsp_server.features.loading import LoadModel, OpenIndex
     from lsp_server.session import Session
@@ -48,8 +45,8 @@ async def changed(
         return
     session.cache.clear()
     session.engine.set_idle_minutes(now.unload_after_minutes)
-    if now.model != before.model:
-        loading.restart_model(session, loader(now.model, load))
+    if _computed(now) != _computed(before):
+        loading.restart_model(session, lambda: load(now))
     if now.index != before.index:
         await loading.read_index(session, editor, open_index=open_index)
     elif _marks(now) != _marks(before):
@@ -63,8 +60,9 @@ def _marks(settings: reading.Settings) -> tuple[object, ...]:
     return wanted.diagnostics, wanted.permissive_severity, wanted.other_severity
 
 
-def loader(model: str, load: LoadModel) -> Callable[[], Completer]:
-    return lambda: load(model or None)
+def _computed(settings: reading.Settings) -> tuple[str, str, str]:
+    """What decides who computes which model."""
+    return settings.model, settings.backend, settings.device
 
 
 def _use(session: Session, editor: Editor, told: Any) -> None:

@@ -18,18 +18,26 @@ if TYPE_CHECKING:
     from indexer import AttributionIndex
     from lsp_server.editor import Editor
     from lsp_server.session import Session
+    from lsp_server.settings import Settings
 
     OpenIndex = Callable[[Path | None], AttributionIndex]
-    LoadModel = Callable[[str | None], Completer]
+    LoadModel = Callable[[Settings], Completer]
 
 _PROGRESS = "footnote/loading"
 
 
-def load_model(model: str | None) -> Completer:
-    """The completer in a process of its own; None is the model that comes with Footnote."""
+def load_model(settings: Settings) -> Completer:
+    """The completer in a process of its own."""
     import engine
+    from engine.choice import FILE
+    from indexer.home import data_home
 
-    return engine.load_in_worker(model)
+    return engine.load_in_worker(
+        settings.model or None,
+        backend=settings.backend,
+        device=settings.device,
+        timings=data_home() / FILE,
+    )
 
 
 def open_index(folder: Path | None) -> AttributionIndex:

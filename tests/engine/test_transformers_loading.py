@@ -164,16 +164,15 @@ def test_a_model_larger_than_the_accelerator_is_spread_where_that_can_be_done(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint, spread = read_checkpoint(folder), transformers_loading._spread
-    assert spread(checkpoint, torch.bfloat16) == {}
+    assert spread(checkpoint, torch.bfloat16, "cpu") == {}
 
-    monkeypatch.setattr(transformers_loading, "accelerator", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (10_000_000, 0))
-    assert spread(checkpoint, torch.bfloat16) == {}
+    assert spread(checkpoint, torch.bfloat16, "cuda") == {}
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (60_000, 0))
-    assert spread(checkpoint, torch.bfloat16) == {"device_map": "auto"}
+    assert spread(checkpoint, torch.bfloat16, "cuda") == {"device_map": "auto"}
     monkeypatch.setattr(transformers_loading, "find_spec", lambda _: None)
     with pytest.raises(ModelUnavailable, match="pip install accelerate to spread it"):
-        spread(checkpoint, torch.bfloat16)
+        spread(checkpoint, torch.bfloat16, "cuda")
 
 
 def test_where_float32_does_not_fit_bfloat16_is_taken(
@@ -182,11 +181,10 @@ def test_where_float32_does_not_fit_bfloat16_is_taken(
     from transformers import AutoConfig
 
     checkpoint = read_checkpoint(folder)
-    monkeypatch.setattr(transformers_loading, "accelerator", lambda: False)
-    monkeypatch.setattr(transformers_loading, "_memory", lambda: 100_000)
+    monkeypatch.setattr(transformers_loading, "memory", lambda: 100_000)
 
     precision, _ = transformers_loading._precision(
-        checkpoint, AutoConfig.from_pretrained(folder), "auto"
+        checkpoint, AutoConfig.from_pretrained(folder), "auto", "cpu"
     )
 
     assert precision == torch.bfloat16

@@ -11,10 +11,15 @@ from typing import Any
 import pytest
 
 from engine.api import ModelInfo, ModelUnavailable
+from engine.backends import Wish
+from engine.checkpoint import read_checkpoint
+from engine.choice import FILE, remember
+from engine.timing import Timing
 from indexer.shards import open_shards
 from lsp_server.commands import doctor, setup
 from lsp_server.session import belonging
 from tests.support import tiny_corpus
+from tests.support.tiny import write_tiny
 
 MODEL = ModelInfo("small", "cpu", "int8", 10_000_000, corpus_hash="c1", recipe_hash="r1")
 
@@ -23,6 +28,11 @@ MODEL = ModelInfo("small", "cpu", "int8", 10_000_000, corpus_hash="c1", recipe_h
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def tiny_folder(tmp_path: Path) -> Path:
+    return write_tiny(tmp_path / "models" / "tiny")
 
 
 @pytest.fixture
@@ -209,3 +219,32 @@ def test_setup_says_what_to_do_without_a_model(
     monkeypatch.setattr(checkpoint, "read_checkpoint", missing)
     assert setup._model() == 1
     assert "footnote setup: no model here: train one" in capsys.readouterr().err
+
+
+def test_the_choice_of_a_backend_is_explained(
+    home: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = replace(MODEL, folder=str(tiny_folder), backend="torch")
+    checkpoint = read_checkpoint(tiny_folder)
+    asked, usual = doctor._backend(about, "torch"), doctor._backend(about, "auto")
+    timings = [
+        Timing("native", "cpu", step_ms=9.0),
+        Timing("openvino", "cpu", problem="no such instruction"),
+        Timing("torch", "cpu", step_ms=1.0),
+    ]
+    remember(home / FILE, checkpoint, Wish(), timings)
+    timed = doctor._backend(about, "auto")
+
+    assert asked.found == "torch, as asked"
+    assert "the others were not timed here" in usual.found
+    assert "bench backends --remember" in usual.remedy
+    assert "native 72.0 ms, openvino (no such instruction), torch 8.0 ms; kept in" in timed.found
+
+
+def test_a_backend_that_is_asked_for_and_not_there_is_an_error(
+    home: Path, tiny_folder: Path
+) -> None:
+    found = {each.name: each for each in doctor.examine(str(tiny_folder), "onnx")}
+
+    assert found["model"].state == "error"
+    assert "backend" not in found

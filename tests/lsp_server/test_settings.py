@@ -42,7 +42,7 @@ def test_a_setting_may_be_nested_or_have_dots(raw: object) -> None:
         ({"languages": {"python": "no"}}, "must be an object of language ids with true or false"),
         ({"model": 3}, "footnote.model must be a string, not 3"),
         ({"enable": True}, "unknown setting 'footnote.enable'; did you mean 'footnote.enabled'?"),
-        ({"zzz": True}, "unknown setting 'footnote.zzz'; known: attribution, completion"),
+        ({"zzz": True}, "unknown setting 'footnote.zzz'; known: attribution, backend"),
         ({"model": ["x" * 99]}, "not ['xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...; the default stands"),
     ],
 )
@@ -81,3 +81,12 @@ def test_every_setting_has_a_description_and_its_default_fits_its_schema() -> No
         assert isinstance(entry["default"], types[entry["type"]])
         assert entry["default"] in entry.get("enum", [entry["default"]])
     assert parse({name: entry["default"] for name, entry in schema.items()}) == (Settings(), [])
+
+
+def test_the_backends_and_devices_are_those_of_the_engine() -> None:
+    from engine.backends import AUTO, BACKENDS, DEVICES
+
+    schema = json_schema()
+
+    assert schema["footnote.backend"]["enum"] == [AUTO, *BACKENDS]
+    assert schema["footnote.device"]["enum"] == [AUTO, *DEVICES]

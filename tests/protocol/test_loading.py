@@ -69,6 +69,19 @@ def test_a_missing_model_is_said_once_with_its_remedy_and_can_be_loaded_later(
     assert told == ["Footnote: no model here: run `footnote doctor`"]
 
 
+def test_another_backend_is_loaded_when_the_settings_name_one(stage: Stage) -> None:
+    stage.write({"text": "value"})
+    with Editor(stage.command, options={"backend": "torch"}) as editor:
+        editor.ready()
+        seen = len(editor.client.notes)
+        changed = {"footnote": {"backend": "auto", "device": "cpu"}}
+        editor.client.notify("workspace/didChangeConfiguration", {"settings": changed})
+        editor.client.wait_for(lambda note: _model_state(note) == "loading", since=seen)
+        editor.client.wait_for(lambda note: _model_state(note) == "ready", since=seen)
+
+    assert stage.loaded() == [("torch", "auto"), ("auto", "cpu")]
+
+
 def test_a_client_that_goes_away_takes_the_server_with_it(stage: Stage) -> None:
     stage.write({"text": "value"})
     editor = Editor(stage.command)

@@ -63,6 +63,11 @@ class Stage:
         """Those that only have the prompt read."""
         return [call for call in self._calls() if call["max_new_tokens"] == 0]
 
+    def loaded(self) -> list[tuple[str, str]]:
+        """Backend and device of each time that the model was loaded."""
+        lines = self._lines()
+        return [(line["backend"], line["device"]) for line in lines if "backend" in line]
+
     def began(self) -> list[str]:
         """The line before the gap of each call, whatever it is for, from when it begins."""
         return [line["began"] for line in self._lines() if "began" in line]

@@ -19,9 +19,12 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[2]
+if TYPE_CHECKING:
+    from lsp_server.settings import Settings
+
 sys.path.insert(0, str(ROOT))
 
 from engine.api import (  # noqa: E402
@@ -48,7 +51,7 @@ class StagedCompleter:
         self._real = load(folder, threads=1) if folder else None
 
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
-        self._record_line({"began": gap.prefix.rpartition("\n")[2]})
+        self.record_line({"began": gap.prefix.rpartition("\n")[2]})
         if self._real is not None:
             found = self._real.complete(gap, options, cancel)
             ended = "cancelled" if found.stop_reason == "cancelled" else "done"
@@ -95,13 +98,13 @@ class StagedCompleter:
         return ModelInfo(NAME, "cpu", "none", 1, corpus_hash=self.script().get("corpus_hash", ""))
 
     def close(self) -> None:
-        self._record_line({"closed": True})
+        self.record_line({"closed": True})
 
     def script(self) -> dict[str, Any]:
         return json.loads((self._stage / "script.json").read_text())
 
     def _record(self, gap: Gap, options: CompletionOptions, ended: str) -> None:
-        self._record_line(
+        self.record_line(
             {
                 "before": gap.prefix.rpartition("\n")[2],
                 "path": gap.path,
@@ -113,7 +116,7 @@ class StagedCompleter:
             }
         )
 
-    def _record_line(self, values: dict[str, Any]) -> None:
+    def record_line(self, values: dict[str, Any]) -> None:
         with (self._stage / "calls.jsonl").open("a") as record:
             record.write(json.dumps(values) + "\n")
 
@@ -127,8 +130,9 @@ def main() -> int:
 
     stage = Path(sys.argv[1])
 
-    def staged(_model: str | None) -> StagedCompleter:
+    def staged(settings: Settings) -> StagedCompleter:
         completer = StagedCompleter(stage)
+        completer.record_line({"backend": settings.backend, "device": settings.device})
         script = completer.script()
         time.sleep(script.get("load_ms", 0) / 1000)
         if script.get("load_error"):

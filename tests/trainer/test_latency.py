@@ -244,7 +244,7 @@ def test_every_backend_is_timed_or_says_why_not(
     assert all(bool(each["problem"]) != (each["step_ms"] > 0) for each in result["backends"])
     assert result["backends"][-1]["step_ms"] > 0
     assert bench.main(["backends", "--model", str(model)]) == 0
-    assert f"{result['chosen']} is what serves" in capsys.readouterr().out
+    assert f"{result['chosen']} is the choice" in capsys.readouterr().out
 
 
 def test_the_command_says_what_is_missing(

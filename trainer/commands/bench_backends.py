@@ -8,27 +8,37 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import ModelUnavailable
-from engine.backends import Wish, chosen
-from engine.checkpoint import read_checkpoint
+from engine.backends import AUTO, BACKENDS, DEVICES, Wish, candidates, installed
+from engine.checkpoint import Checkpoint, read_checkpoint
+from engine.choice import FILE, fastest, remember
 from engine.timing import Timing, time_backends
+from indexer.home import data_home
 from trainer.evaluation.latency import machine
 from trainer.evaluation.report import model_folder, quiet, table, write_json
+
+_PROMPT = 768  # tokens
 
 
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     quiet()
     try:
-        timings = time_backends(read_checkpoint(model_folder(options.model)), options.threads)
+        checkpoint = read_checkpoint(model_folder(options.model))
+        wish = Wish(threads=options.threads, device=options.device)
+        order = candidates(wish, checkpoint.shape)
+        timings = list(time_backends(checkpoint, order, prompt_tokens=_PROMPT))
     except (ModelUnavailable, OSError, ValueError) as error:
         sys.stderr.write(f"footnote bench backends: {error}\n")
         return 2
-    taken = chosen(Wish())
+    best = fastest(order, timings)
+    if options.remember:
+        _remember(checkpoint, wish, timings)
+    timings += [Timing(each, problem="not installed") for each in BACKENDS if not installed(each)]
     if options.json:
         result = {
             "machine": machine(),
-            "chosen": taken,
-            "backends": [asdict(each) for each in timings],
+            "chosen": best.name if best else "",
+            "backends": [asdict(each) | {"line_ms": each.line_ms} for each in timings],
         }
         if options.json == "-":
             print(json.dumps(result, indent=1))
@@ -36,20 +46,36 @@ def main(argv: list[str]) -> int:
         write_json(Path(options.json), result)
     print(machine())
     print(table([_line(each) for each in timings]))
-    ran = [each for each in timings if not each.problem]
-    fastest = min(ran, key=lambda each: each.line_ms)
-    print(f"\n{taken} is what serves; {fastest.backend} is the fastest here after a keystroke.")
+    print(
+        f"\n{best.name} is the choice: the first of the order, or faster than it by a fifth."
+        if best
+        else "\nNone of them runs this model."
+    )
     return 0
 
 
+def _remember(checkpoint: Checkpoint, wish: Wish, timings: list[Timing]) -> None:
+    file = data_home() / FILE
+    if wish.device != AUTO or wish.threads:
+        sys.stderr.write("not kept: of one device or number of threads alone they choose nothing\n")
+    else:
+        remember(file, checkpoint, wish, timings)
+        sys.stderr.write(f"kept in {file}: from the next start on they choose what serves\n")
+
+
 def _line(timing: Timing) -> dict[str, Any]:
-    known = not timing.problem
+    figures = {
+        "step ms": f"{timing.step_ms:.2f}",
+        "4 rows ms": f"{timing.rows_ms:.2f}",
+        "768 tokens ms": f"{timing.prompt_ms / timing.prompt_tokens * _PROMPT:.0f}",
+        "a line ms": f"{timing.line_ms:.1f}",
+        "load ms": f"{timing.load_ms:.0f}",
+    }
     return {
         "backend": timing.backend,
+        "device": timing.device,
         "weights": timing.dtype,
-        "step ms": f"{timing.step_ms:.2f}" if known else "",
-        "768 tokens ms": f"{timing.prompt_ms:.0f}" if known else "",
-        "load ms": f"{timing.load_ms:.0f}" if known else "",
+        **(dict.fromkeys(figures, "") if timing.problem else figures),
         "": timing.problem,
     }
 
@@ -62,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", type=Path, help="checkpoint folder (default: the embedded one)")
     parser.add_argument("--threads", type=int, default=0, help="0: what each takes by itself")
+    parser.add_argument(
+        "--device", choices=(AUTO, *DEVICES), default=AUTO, help="only those that run there"
+    )
+    parser.add_argument(
+        "--remember", action="store_true", help="keep the figures: they choose what serves"
+    )
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="JSON to a file, or instead of text"
     )
