@@ -18,6 +18,10 @@ _WHAT = {
         "trainer.commands.bench_replay",
         "half an hour of typing: does memory stay flat?",
     ),
+    "attribution": (
+        "trainer.commands.bench_attribution",
+        "look-ups warm and cold, the index and its making, beside infini-gram",
+    ),
     "training": (
         "trainer.commands.bench_training",
         "steps of a training run, beside Hugging Face's Trainer",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from indexer.document import Document
 from trainer.evaluation.attribution.peers.grams import Hashes, lexemes, word_hash
 from trainer.evaluation.attribution.peers.membership import PEERS
 from trainer.evaluation.attribution.peers.ranking import CHUNK_LINES, Postings, is_term, terms
+
+T = TypeVar("T")
 
 _BATCH = 4 << 20  # characters
 _MOST_PLACES = 50  # documents of one hash that are kept
@@ -133,14 +136,24 @@ def _parts(
         return
     start = _start, (questions, with_stream)
     with ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
-        waiting: deque[tuple[list[Document], Future[_Part]]] = deque()
-        for batch in _batches(documents):
-            waiting.append((batch, pool.submit(_scan_here, [each.text for each in batch])))
-            if len(waiting) > 2 * jobs:
-                first, part = waiting.popleft()
-                yield first, part.result()
-        for first, part in waiting:
+        yield from in_order(pool, _scan_here, documents, 2 * jobs)
+
+
+def in_order(
+    pool: ProcessPoolExecutor,
+    make: Callable[[list[str]], T],
+    documents: Iterable[Document],
+    ahead: int,
+) -> Iterator[tuple[list[Document], T]]:
+    """Batches of documents with what is made of their texts, a few being made ahead of the taker."""
+    waiting: deque[tuple[list[Document], Future[T]]] = deque()
+    for batch in _batches(documents):
+        waiting.append((batch, pool.submit(make, [each.text for each in batch])))
+        if len(waiting) > ahead:
+            first, part = waiting.popleft()
             yield first, part.result()
+    for first, part in waiting:
+        yield first, part.result()
 
 
 def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:

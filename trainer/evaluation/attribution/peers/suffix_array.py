@@ -7,20 +7,31 @@ handed over in its format.
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from indexer.document import Document
 from trainer.evaluation.attribution.peers.grams import lexemes
 from trainer.evaluation.attribution.peers.membership import Found
-from trainer.evaluation.attribution.peers.scanning import SEPARATOR, VOCABULARY, numbers
+from trainer.evaluation.attribution.peers.scanning import (
+    SEPARATOR,
+    VOCABULARY,
+    in_order,
+    numbers,
+)
 
 PUBLISHED = 0.5  # share of the text in one exact run from which it counts as found
 _GIGABYTES = 4
+_LEAST = 16  # words of a run that is worth naming
 _BUILD = """\
 import sys
 from types import SimpleNamespace
@@ -78,6 +89,40 @@ def build(folder: Path, *, jobs: int) -> None:
         raise OSError(f"infini-gram could not sort the corpus: {made.stderr.strip()[-300:]}")
 
 
+def index_corpus(documents: Iterable[Document], folder: Path, *, jobs: int) -> float:
+    """Cuts a corpus into words and sorts it; the seconds that took."""
+    started = time.perf_counter()
+    with (
+        StreamWriter(folder) as writer,
+        ProcessPoolExecutor(jobs, get_context("spawn")) as pool,
+    ):
+        for _, stream in in_order(pool, _stream, documents, 2 * jobs):
+            writer.add(stream)
+    build(folder, jobs=jobs)
+    return time.perf_counter() - started
+
+
+def _stream(texts: list[str]) -> bytes:
+    return b"".join(SEPARATOR + numbers(lexemes(text)).tobytes() for text in texts)
+
+
+def ids_of(text: str) -> list[int]:
+    """A text as infini-gram is asked for it."""
+    ids: list[int] = numbers(lexemes(text)).tolist()
+    return ids
+
+
+def look_ups(engine: Any) -> dict[str, Callable[[list[int]], object]]:
+    """What it can be asked: the text as one run, its runs of any length, its longest and rarest runs."""
+    return {
+        "find": engine.find,
+        "creativity": engine.creativity,
+        "attribute": partial(
+            engine.attribute, delim_ids=[], min_len=_LEAST, max_cnt=1000, enforce_bow=False
+        ),
+    }
+
+
 def opened(folder: Path) -> Any:
     """Its engine on a folder that was built."""
     from infini_gram.engine import InfiniGramEngine
@@ -93,7 +138,7 @@ def size(folder: Path) -> int:
 
 def judged(engine: Any, text: str) -> Found:
     """The longest exact run, as a share of the text."""
-    ids = numbers(lexemes(text)).tolist()
+    ids = ids_of(text)
     if not ids:
         return Found(0.0)
     return Found(longest_run(engine.creativity(ids)["rs"]) / len(ids))
