@@ -74,10 +74,10 @@ def recover(folder: Path, scratch: Path | None = None) -> None:
             return
 
 
-def sweep(folder: Path, *, but: Path | None = None) -> None:
+def sweep(folder: Path) -> None:
     """Deletes what killed processes left beside a folder; what a living one works on is left alone."""
     for place in _remains(folder):
-        if place != but and not _owned(place):
+        if not _owned(place):
             shutil.rmtree(place, ignore_errors=True)
 
 
@@ -86,9 +86,13 @@ def _remains(folder: Path) -> list[Path]:
 
 
 def _owned(place: Path) -> bool:
-    """Whether the process that made a folder is still there."""
+    """Whether a process that works in a folder is still there."""
+    return any(_alive(each) for each in place.glob(f"{_OWNER}*"))
+
+
+def _alive(note: Path) -> bool:
     try:
-        process = int((place / _OWNER).read_text("utf-8"))
+        process = int(note.read_text("utf-8"))
         if os.name == "nt":
             return False
         os.kill(process, 0)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -204,24 +205,60 @@ def _manifest(raw: Mapping[str, Any]) -> Manifest:
     return Manifest(**values)
 
 
-def read_documents(folder: Path, columns: Sequence[str] | None = None) -> Iterator[Document]:
-    """Documents in stored order; columns that are not asked for come as empty strings."""
-    import pyarrow as pa
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some consecutive documents of a folder, about 16 MB of text: what one process works on at once."""
+
+    shard: str
+    group: int  # row group of the shard
+
+
+def slices(folder: Path) -> list[Slice]:
+    """All documents of a folder, in stored order, cut into slices."""
     import pyarrow.parquet as pq
 
-    manifest = open_shards(folder)
-    wanted = list(_COLUMNS if columns is None else columns)
+    found = []
+    for shard in open_shards(folder).shards:
+        with _said_if_damaged(folder / shard.file), pq.ParquetFile(folder / shard.file) as file:
+            found += [Slice(shard.file, group) for group in range(file.num_row_groups)]
+    return found
+
+
+def read_slice(folder: Path, part: Slice) -> Iterator[Document]:
+    """The documents of a slice."""
+    import pyarrow.parquet as pq
+
+    with _said_if_damaged(folder / part.shard), pq.ParquetFile(folder / part.shard) as file:
+        yield from _rows(file, _COLUMNS, row_groups=[part.group])
+
+
+def read_documents(folder: Path, columns: Sequence[str] | None = None) -> Iterator[Document]:
+    """Documents in stored order; columns that are not asked for come as empty strings."""
+    import pyarrow.parquet as pq
+
+    wanted = _COLUMNS if columns is None else columns
+    for shard in open_shards(folder).shards:
+        with _said_if_damaged(folder / shard.file), pq.ParquetFile(folder / shard.file) as file:
+            yield from _rows(file, wanted)
+
+
+def _rows(
+    file: Any, columns: Sequence[str], *, row_groups: list[int] | None = None
+) -> Iterator[Document]:
     blank = dict.fromkeys(_COLUMNS, "")
-    for shard in manifest.shards:
-        try:
-            with pq.ParquetFile(folder / shard.file) as file:
-                for batch in file.iter_batches(batch_size=256, columns=wanted):
-                    values = [column.to_pylist() for column in batch.columns]
-                    names = batch.schema.names
-                    for row in zip(*values, strict=True):
-                        yield Document(**{**blank, **dict(zip(names, row, strict=True))})
-        except (OSError, pa.ArrowException) as error:
-            raise CorpusUnavailable(
-                f"{folder / shard.file} is damaged ({error}): "
-                "run `footnote setup` or `footnote corpus build`"
-            ) from error
+    for batch in file.iter_batches(batch_size=256, columns=list(columns), row_groups=row_groups):
+        values = [column.to_pylist() for column in batch.columns]
+        for row in zip(*values, strict=True):
+            yield Document(**{**blank, **dict(zip(batch.schema.names, row, strict=True))})
+
+
+@contextmanager
+def _said_if_damaged(path: Path) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise CorpusUnavailable(
+            f"{path} is damaged ({error}): run `footnote setup` or `footnote corpus build`"
+        ) from error

@@ -9,11 +9,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from indexer.attribution.postings import Hides
+
 CHUNK_LINES = 40
 RAREST_TERMS = 16
 _FIELD, _LINE = "names", "line"
 _WRITER_BYTES = 192_000_000
 _SHORTEST_NAME = 3
+_MORE = 64  # chunks that are asked for where some are not to be found
 _ENOUGH = 0.4  # of the score that a chunk with all the names would have
 
 
@@ -60,12 +65,13 @@ class ChunkWriter:
 class Chunks:
     """Asks the chunks of an index."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hides: Hides | None = None) -> None:
         import tantivy
 
         self._schema = _schema()
         self._searcher = tantivy.Index.open(str(folder)).searcher()
         self._tantivy = tantivy
+        self._hides = hides
 
     def with_names(self, names: Iterable[str], limit: int = 6) -> list[Chunk]:
         """The chunks that share much of the rarest of these names, best first."""
@@ -82,13 +88,18 @@ class Chunks:
         query = self._tantivy.Query.boolean_query(
             [(self._tantivy.Occur.Should, term) for term in terms]
         )
-        hits = self._searcher.search(query, limit, count=False).hits
+        asked = limit if self._hides is None else limit + _MORE
+        hits = self._searcher.search(query, asked, count=False).hits
         lines = self._searcher.fast_field_values(_LINE, [address for _, address in hits])
-        return [
+        found = [
             Chunk(int(line or 0), float(score))
             for (score, _), line in zip(hits, lines, strict=True)
             if score >= enough
         ]
+        if self._hides is not None:
+            hidden = self._hides(np.array([each.line for each in found], np.uint32))
+            found = [each for each, gone in zip(found, hidden, strict=True) if not gone]
+        return found[:limit]
 
 
 def names_of(words: Iterable[str]) -> set[str]:

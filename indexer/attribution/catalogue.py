@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+NO_LINE = 0xFFFF_FFFF  # stands where a table says that a hash has no place
+
 
 @dataclass(frozen=True, slots=True)
 class Package:
@@ -45,18 +47,44 @@ class Catalogue:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         details = json.loads((folder / "packages.json").read_text("utf-8"))
-        self.packages = tuple(Package(**each) for each in details["packages"])
+        self.all_packages = tuple(Package(**each) for each in details["packages"])
         self._licenses: list[str] = details["licenses"]
         self._languages: list[str] = details["languages"]
         self._table = np.load(folder / "files.npy", mmap_mode="r")
         self.first_lines: npt.NDArray[np.uint32] = np.ascontiguousarray(self._table["first_line"])
+        self.hide(np.zeros(len(self._table), bool))
+
+    def hide(self, files: npt.NDArray[np.bool_]) -> None:
+        """From now on these files, and packages that have no others, are not found by name or content."""
+        self._hidden = files
+        shown = set(np.unique(self._table["package"][~files]).tolist())
+        self.packages = tuple(
+            each for number, each in enumerate(self.all_packages) if number in shown
+        )
+
+    def hides(self, lines: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+        """Which of these corpus lines are in hidden files; a mark that is no line is in none."""
+        known = lines != NO_LINE
+        files = self.files_of_lines(np.where(known, lines, np.uint32(0)))
+        hidden: npt.NDArray[np.bool_] = known & self._hidden[files]
+        return hidden
+
+    @property
+    def package_numbers(self) -> npt.NDArray[np.uint32]:
+        """For each file, the number of its package."""
+        numbers: npt.NDArray[np.uint32] = self._table["package"]
+        return numbers
+
+    def path(self, number: int) -> str:
+        return self._paths[number]
 
     @cached_property
     def families(self) -> npt.NDArray[np.intp]:
         """For each file, the number of its package's family."""
         numbers: dict[str, int] = {}
         of_package = [
-            numbers.setdefault(family_of_package(each.name), len(numbers)) for each in self.packages
+            numbers.setdefault(family_of_package(each.name), len(numbers))
+            for each in self.all_packages
         ]
         families: npt.NDArray[np.intp] = np.array(of_package, np.intp)[self._table["package"]]
         return families
@@ -72,8 +100,8 @@ class Catalogue:
         row = self._table[number]
         return File(
             number=number,
-            path=self._paths[number],
-            package=self.packages[row["package"]],
+            path=self.path(number),
+            package=self.all_packages[row["package"]],
             license=self._licenses[row["license"]],
             language=self._languages[row["language"]],
             sha256=row["sha256"].tobytes().hex(),
@@ -89,18 +117,19 @@ class Catalogue:
     def files_with_hash(self, sha256: str) -> list[File]:
         """Files whose content has this SHA-256."""
         wanted = np.frombuffer(bytes.fromhex(sha256), np.uint8)
-        return [
-            self.file(int(n)) for n in np.flatnonzero((self._table["sha256"] == wanted).all(axis=1))
-        ]
+        same = (self._table["sha256"] == wanted).all(axis=1) & ~self._hidden
+        return [self.file(number) for number in np.flatnonzero(same).tolist()]
 
     def files_named(self, path: str) -> list[File]:
         """Files of exactly this path, in any package."""
-        return [self.file(number) for number in self._numbers.get(path, ())]
+        numbers = self._numbers.get(path, ())
+        return [self.file(number) for number in numbers if not self._hidden[number]]
 
     def files_under(self, path: str, *, limit: int) -> list[File]:
         """Files whose path is `path`, ends with it, or lies in a folder of that name."""
         inner = f"/{path}/"
-        found = (n for n, name in enumerate(self._paths) if inner in f"/{name}/")
+        names = enumerate(self._paths)
+        found = (n for n, name in names if inner in f"/{name}/" and not self._hidden[n])
         return [self.file(n) for n, _ in zip(found, range(limit), strict=False)]
 
     @cached_property

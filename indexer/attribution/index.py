@@ -52,7 +52,7 @@ class AttributionIndex:
 
     def __init__(self, folder: Path, info: IndexInfo, thresholds: Thresholds | None = None) -> None:
         self._info = info
-        self._library = Library(folder)
+        self._library = Library(folder, text=info.text)
         self._thresholds = thresholds or Thresholds()
 
     @classmethod
@@ -96,7 +96,7 @@ class AttributionIndex:
         language = language or language_of(path) or ""
         tokens, family = self._read(text, language)
         question = Question(tokens, family.abstract, own=_plain_names(own))
-        matches = find(question, self._library, self._thresholds, cancelled)
+        matches = find(question, self._library.facing(question.tokens), self._thresholds, cancelled)
         if language in DATA_LANGUAGES:
             return [replace(match, tier=INFORMATION) for match in matches]
         return matches
@@ -137,7 +137,7 @@ class AttributionIndex:
             names=lambda: names_of(lexer.names(whole, skipped, end)),
             own=_plain_names(own),
         )
-        return find(question, self._library, self._thresholds, cancelled)
+        return find(question, self._library.facing(question.tokens), self._thresholds, cancelled)
 
     def source_text(self, source: Source) -> str | None:
         """The whole corpus file of a source, or None when the index does not hold it."""

@@ -1,5 +1,7 @@
-"""The parts of an open index: fingerprint tables, catalogue, chunks and texts; all of it mapped and read-only."""
+"""The parts of an open index: tables, catalogue, and texts or tokens; all of it mapped and read-only."""
 
+from collections.abc import Iterable
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution import postings
-from indexer.attribution.candidates import Chunks
+from indexer.attribution.candidates import Chunk, Chunks
 from indexer.attribution.catalogue import Catalogue, File
 from indexer.attribution.excerpts import excerpt, unify_line_ends
 from indexer.attribution.families import family_of
@@ -15,7 +17,9 @@ from indexer.attribution.fingerprints import FORMS
 from indexer.attribution.lexing import Ids, Places, Tokens, lexer_of
 from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Hits
-from indexer.attribution.text_store import TextStore
+from indexer.attribution.removal import hidden_files, read_removals
+from indexer.attribution.text_store import TEXT, TOKENS, BlockStore
+from indexer.attribution.token_store import Codes, decode, ids_like, tokens_of
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
 _CACHED_PASSAGES = 1024
@@ -25,12 +29,18 @@ _REPEATS = 4  # occurrences of the same gram in a text that are looked up
 class Library:
     """Reads an index folder. Safe to share between threads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, text: bool = True) -> None:
         self.catalogue = Catalogue(folder)
-        self.chunks = Chunks(folder / "chunks")
-        self._texts = TextStore(folder)
-        self._tables = {form: postings.read(folder, form.name) for form in FORMS}
+        hidden = hidden_files(self.catalogue, read_removals(folder))
+        self.catalogue.hide(hidden)
+        hides = self.catalogue.hides if hidden.any() else None
+        self._tables = {form: postings.read(folder, form.name, hides) for form in FORMS}
+        self._chunks = Chunks(folder / "chunks", hides) if text else None
+        self.has_text = text
+        self._stored = BlockStore(folder, TEXT if text else TOKENS)
         self._passage = lru_cache(_CACHED_PASSAGES)(self._lex_passage)
+        self._codes = lru_cache(_CACHED_PASSAGES)(self._decode)
+        self._ids: Ids | None = None
 
     def hits(self, tokens: Tokens, *, abstract: bool) -> Hits:
         """Where the grams of a text occur; without the abstract form if it says nothing."""
@@ -57,17 +67,42 @@ class Library:
         counts = np.bincount(grams[order], weights=new, minlength=1)
         return counts[grams].astype(np.intp)
 
+    def named_alike(self, names: Iterable[str], limit: int) -> list[Chunk]:
+        """The passages that share most of these names; none where the index has no names."""
+        return self._chunks.with_names(names, limit) if self._chunks else []
+
     def file_of_line(self, line: int) -> File:
         """The file a corpus line is in."""
         return self.catalogue.file(
             int(self.catalogue.files_of_lines(np.array([line], np.uint32))[0])
         )
 
-    def text(self, file: File) -> str:
-        return self._texts.text(*self.catalogue.place(file.number))
+    def text(self, file: File) -> str | None:
+        """The text of a file, where the index holds texts."""
+        return self._text(file) if self.has_text else None
+
+    def _text(self, file: File) -> str:
+        return self._stored.read(*self.catalogue.place(file.number)).decode(
+            "utf-8", "surrogatepass"
+        )
+
+    def facing(self, tokens: Tokens) -> "Library":
+        """This library for the comparison with these tokens: without texts, ids are made like theirs."""
+        if self.has_text:
+            return self
+        facing = copy(self)
+        facing._ids = ids_like(tokens)  # noqa: SLF001 -- of our own kind
+        return facing
+
+    def _decode(self, number: int) -> tuple[Codes, npt.NDArray[np.int32]]:
+        return decode(self._stored.read(*self.catalogue.place(number)))
 
     def passage(self, file: File, first: int, last: int) -> Tokens:
         """Tokens of the lines `first` to `last` of a file (0-based, last excluded), with its line numbers."""
+        if self._ids is not None:
+            codes, lines = self._codes(file.number)
+            low, high = np.searchsorted(lines, (first, last)).tolist()
+            return tokens_of(codes[low:high], lines[low:high], self._ids)
         start = max(0, first) // _PAGE_LINES
         end = -(-min(last, file.lines) // _PAGE_LINES)
         tokens = self._passage(file.number, start, end)
@@ -77,7 +112,7 @@ class Library:
     def _lex_passage(self, number: int, start: int, end: int) -> Tokens:
         file = self.catalogue.file(number)
         text = excerpt(
-            unify_line_ends(self.text(file)),
+            unify_line_ends(self._text(file)),
             start * _PAGE_LINES,
             end * _PAGE_LINES,
             family_of(file.language),

@@ -148,7 +148,7 @@ def _named_alike(
     names: Iterable[str], tokens: int, library: Library
 ) -> Iterator[tuple[File, Part]]:
     """The corpus chunks that share most of the rare names, with some lines around them."""
-    for chunk in library.chunks.with_names(names, _NAMED_ALIKE):
+    for chunk in library.named_alike(names, _NAMED_ALIKE):
         file = library.file_of_line(chunk.line)
         line = chunk.line - file.first_line
         before, after = max(0, line - _LINES_BEFORE), line + CHUNK_LINES + _LINES_BEFORE

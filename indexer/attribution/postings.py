@@ -6,19 +6,32 @@ A fingerprint of too many unrelated packages has one entry with the line STOP: i
 knowing that is worth as much as knowing a place.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from indexer.attribution.catalogue import NO_LINE
 from indexer.attribution.lexing import Ids
 
-STOP = 0xFFFF_FFFF
-MAX_PLACES = 8  # entries kept for one fingerprint
-STOP_FAMILIES = 10  # unrelated packages after which a fingerprint is common idiom
+STOP = NO_LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many entries one hash may have."""
+
+    places: int  # that are kept
+    groups: int  # unrelated packages after which it is common idiom
+
+
+FINGERPRINTS = Limits(places=8, groups=10)
 
 Lines = npt.NDArray[np.uint32]
+Hides = Callable[[Lines], npt.NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,7 @@ class Postings:
     starts: Lines  # uint32[2**bits + 1]: where each bucket begins
     keys: npt.NDArray[np.uint32]
     lines: Lines
+    hides: Hides | None = None  # tells which lines are not to be found
 
     @property
     def bits(self) -> int:
@@ -44,29 +58,31 @@ class Postings:
         # Only hashes whose bucket has entries go on; then a binary search of all of them in step.
         at = np.flatnonzero(low < end)
         low, end, keys = low[at], end[at], keys[at]
-        high = end
-        for _ in range(int((end - low).max(initial=0)).bit_length()):
+        first = self._bound(low, end, keys, np.less)
+        counts = self._bound(first, end, keys, np.less_equal) - first
+        before = np.cumsum(counts) - counts
+        places = np.arange(counts.sum()) + np.repeat(first - before, counts)
+        at, lines = np.repeat(at, counts), self.lines[places]
+        if self.hides is None:
+            return at, lines
+        shown = ~self.hides(lines)
+        return at[shown], lines[shown]
+
+    def _bound(
+        self,
+        low: npt.NDArray[np.intp],
+        high: npt.NDArray[np.intp],
+        keys: npt.NDArray[np.uint32],
+        passes: np.ufunc,
+    ) -> npt.NDArray[np.intp]:
+        """For each key the first entry from `low` up to `high` that no longer passes the comparison with it."""
+        for _ in range(int((high - low).max(initial=0)).bit_length()):
             middle = (low + high) >> 1
             open_ = low < high
-            smaller = open_ & (self.keys[np.minimum(middle, len(self.keys) - 1)] < keys)
-            low = np.where(smaller, middle + 1, low)
-            high = np.where(open_ & ~smaller, middle, high)
-        positions, lines = [], []
-        while True:
-            inside = low < end
-            at, low, end, keys = at[inside], low[inside], end[inside], keys[inside]
-            same = self.keys[low] == keys
-            at, low, end, keys = at[same], low[same], end[same], keys[same]
-            if not len(at):
-                break
-            positions.append(at)
-            lines.append(self.lines[low])
-            low = low + 1
-        if not positions:
-            return np.zeros(0, np.intp), np.zeros(0, np.uint32)
-        found = np.concatenate(positions)
-        order = np.argsort(found, kind="stable")
-        return found[order], np.concatenate(lines)[order]
+            passed = open_ & passes(self.keys[np.minimum(middle, len(self.keys) - 1)], keys)
+            low = np.where(passed, middle + 1, low)
+            high = np.where(open_ & ~passed, middle, high)
+        return low
 
 
 def _split(hashes: Ids, bits: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]:
@@ -75,41 +91,68 @@ def _split(hashes: Ids, bits: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np
     return buckets, keys
 
 
-def build(hashes: Ids, lines: Lines, families: npt.NDArray[np.uint32]) -> tuple[Postings, int]:
-    """The table of all fingerprints of a corpus, and how many were stopped as common idiom.
+def write(
+    folder: Path,
+    name: str,
+    ranges: Iterable[tuple[Ids, Lines]],
+    groups_of: Callable[[Lines], npt.NDArray[Any]],
+    *,
+    entries: int,
+    limits: Limits = FINGERPRINTS,
+) -> int:
+    """Writes a table of at most so many entries; returns how many hashes were stopped as common idiom.
 
-    `families` names the group of related packages each occurrence comes from. Of a fingerprint that is not
-    stopped the first MAX_PLACES occurrences are kept.
+    The ranges come in the order of their hashes, no hash is in two of them, and a range fits into memory.
+    `groups_of` tells which group of related packages a line belongs to.
     """
-    bits = max(8, len(hashes).bit_length() - 3)
-    keep_bits = np.uint64(32 - bits)  # what the table can tell apart
-    order = np.lexsort((lines, families, hashes >> keep_bits))
-    hashes, lines, families = hashes[order] >> keep_bits, lines[order], families[order]
+    bits = max(8, entries.bit_length() - 3)
+    counts = np.zeros((1 << bits) + 1, np.uint32)
+    stopped = 0
+    with (
+        (folder / f"{name}.keys").open("wb") as keys,
+        (folder / f"{name}.lines").open("wb") as places,
+    ):
+        for hashes, lines in ranges:
+            kept, lines = _kept(hashes >> np.uint64(32 - bits), lines, groups_of, limits)
+            kept.astype(np.uint32).tofile(keys)
+            lines.tofile(places)
+            stopped += int((lines == STOP).sum())
+            buckets = (kept >> np.uint64(32)).astype(np.intp)
+            if len(buckets):
+                found = np.bincount(buckets - buckets[0])
+                counts[buckets[0] + 1 : buckets[0] + 1 + len(found)] += found.astype(np.uint32)
+    np.cumsum(counts, dtype=np.uint32).tofile(folder / f"{name}.starts")
+    return stopped
+
+
+def _kept(
+    hashes: Ids, lines: Lines, groups_of: Callable[[Lines], npt.NDArray[Any]], limits: Limits
+) -> tuple[Ids, Lines]:
+    """Sorted entries: of a hash its first places, or STOP alone."""
+    order = np.argsort(hashes, kind="stable")
+    hashes, lines = hashes[order], lines[order]
     first = np.ones(len(hashes), bool)
     first[1:] = hashes[1:] != hashes[:-1]
-    new_family = first.copy()
-    new_family[1:] |= families[1:] != families[:-1]
-    group = np.cumsum(first) - 1
-    stopped = (
-        np.bincount(group, weights=new_family)[group] >= STOP_FAMILIES if len(group) else first
+    starts = np.flatnonzero(first)
+    sizes = np.diff(starts, append=len(hashes))
+    number = np.repeat(np.arange(len(starts)), sizes)
+    often = np.flatnonzero((sizes >= limits.groups)[number])  # few: only these can be common idiom
+    pairs = np.unique(np.stack([number[often], groups_of(lines[often]).astype(np.intp)]), axis=1)
+    stopped = (np.bincount(pairs[0], minlength=len(starts)) >= limits.groups)[number]
+    rank = np.arange(len(hashes)) - starts[number]
+    keep = np.where(stopped, rank == 0, rank < limits.places)
+    return hashes[keep], np.where(stopped, np.uint32(STOP), lines)[keep]
+
+
+def read(folder: Path, name: str, hides: Hides | None = None) -> Postings:
+    """The table in a folder, mapped, not loaded; an empty one where there is none of this name."""
+    if not (folder / f"{name}.starts").is_file():
+        none = np.zeros(0, np.uint32)
+        return Postings(np.zeros(257, np.uint32), none, none)
+    starts, keys, lines = (
+        _mapped(folder / f"{name}.{part}") for part in ("starts", "keys", "lines")
     )
-    rank = np.arange(len(hashes)) - np.flatnonzero(first)[group] if len(group) else group
-    lines = np.where(stopped, np.uint32(STOP), lines)
-    keep = np.where(stopped, rank == 0, rank < MAX_PLACES)
-    hashes, lines = hashes[keep], lines[keep]
-    buckets = (hashes >> np.uint64(32)).astype(np.intp)
-    starts = np.searchsorted(buckets, np.arange((1 << bits) + 1)).astype(np.uint32)
-    return Postings(starts, hashes.astype(np.uint32), lines), int((lines == STOP).sum())
-
-
-def write(postings: Postings, folder: Path, name: str) -> None:
-    for part in ("starts", "keys", "lines"):
-        getattr(postings, part).tofile(folder / f"{name}.{part}")
-
-
-def read(folder: Path, name: str) -> Postings:
-    """The table in a folder, mapped, not loaded."""
-    return Postings(*(_mapped(folder / f"{name}.{part}") for part in ("starts", "keys", "lines")))
+    return Postings(starts, keys, lines, hides)
 
 
 def _mapped(path: Path) -> npt.NDArray[np.uint32]:

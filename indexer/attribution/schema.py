@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from indexer.replacing import recover
 
 FORMAT = 1
 RECORD = "index.json"
+NOTES = "removed.json"  # see removal.py: the one file that may come later
 REMEDY = "run `footnote index build`"
 # Files up to this size are hashed when an index is opened; the large ones only have their size compared.
 HASHED_AT_OPEN = 1 << 18
@@ -27,6 +28,16 @@ class IndexUnavailable(Exception):
 class IndexedFile:
     size: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Documents that the corpus has and the index, on request, has not."""
+
+    package: str
+    path: str  # a pattern
+    documents: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,9 @@ class IndexInfo:
     lines: int
     stopped: dict[str, int]  # form of fingerprint -> how many are common idiom
     files: dict[str, IndexedFile]
+    text: bool = True  # whether the texts are in it
+    roots: dict[str, str] = field(default_factory=dict)  # own packages -> where their folders are
+    removed: tuple[Removed, ...] = ()  # what was left out on request
 
     @property
     def size(self) -> int:
@@ -85,7 +99,7 @@ def record_files(folder: Path) -> dict[str, IndexedFile]:
     """Size and hash of every file in an index folder, by path inside it."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != RECORD and not path.name.endswith(".lock"):
+        if path.is_file() and path.name not in (RECORD, NOTES) and path.suffix != ".lock":
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             found[path.relative_to(folder).as_posix()] = IndexedFile(path.stat().st_size, digest)
@@ -116,8 +130,9 @@ def read_info(folder: Path) -> IndexInfo:
 
 
 def _info(raw: dict[str, Any]) -> IndexInfo:
-    values = {each.name: raw[each.name] for each in fields(IndexInfo)}
+    values = {each.name: raw[each.name] for each in fields(IndexInfo) if each.name in raw}
     values["files"] = {name: IndexedFile(**each) for name, each in raw["files"].items()}
+    values["removed"] = tuple(Removed(**each) for each in raw.get("removed", ()))
     return IndexInfo(**values)
 
 

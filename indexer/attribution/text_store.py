@@ -1,4 +1,4 @@
-"""The corpus text, so that a match can be aligned and shown: zlib blocks of whole files in one file."""
+"""What belongs to each file of an index, its text or its tokens: zlib blocks of whole files in one file."""
 
 import threading
 import zlib
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+TEXT, TOKENS = "text", "tokens"  # which of the two a store holds is its name
 BLOCK_BYTES = 1 << 16
 _LEVEL = 5  # past it every level costs a third more time for a hundredth of the size
 _CACHED_BLOCKS = 64
@@ -16,48 +17,63 @@ _CACHED_BLOCKS = 64
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Texts as blocks: where each text lies, and the compressed blocks."""
+    """Files as blocks: where each file lies, and the compressed blocks."""
 
     blocks: list[bytes]
-    block_of: list[int]  # per text, counted from this pack's first block
-    offset_of: list[int]  # per text, in bytes of the inflated block
-    size_of: list[int]  # per text, in bytes
+    block_of: list[int]  # per file, counted from this pack's first block
+    offset_of: list[int]  # per file, in bytes of the inflated block
+    size_of: list[int]  # per file, in bytes
 
 
-def pack(texts: list[str]) -> Packed:
-    """Consecutive texts share a block until it holds BLOCK_BYTES."""
-    packed = Packed([], [], [], [])
-    pending: list[bytes] = []
-    filled = 0
-    for text in texts:
-        data = text.encode("utf-8", "surrogatepass")
-        packed.block_of.append(len(packed.blocks))
-        packed.offset_of.append(filled)
-        packed.size_of.append(len(data))
-        pending.append(data)
-        filled += len(data)
-        if filled >= BLOCK_BYTES:
-            packed.blocks.append(zlib.compress(b"".join(pending), _LEVEL))
-            pending, filled = [], 0
-    if pending:
-        packed.blocks.append(zlib.compress(b"".join(pending), _LEVEL))
-    return packed
+class Packer:
+    """Packs files as they come: consecutive ones share a block until it holds BLOCK_BYTES."""
+
+    def __init__(self) -> None:
+        self._packed = Packed([], [], [], [])
+        self._pending: list[bytes] = []
+        self._filled = 0
+
+    def add(self, data: bytes) -> None:
+        self._packed.block_of.append(len(self._packed.blocks))
+        self._packed.offset_of.append(self._filled)
+        self._packed.size_of.append(len(data))
+        self._pending.append(data)
+        self._filled += len(data)
+        if self._filled >= BLOCK_BYTES:
+            self._close()
+
+    def _close(self) -> None:
+        self._packed.blocks.append(zlib.compress(b"".join(self._pending), _LEVEL))
+        self._pending, self._filled = [], 0
+
+    def finish(self) -> Packed:
+        if self._pending:
+            self._close()
+        return self._packed
 
 
-class TextStore:
-    """Reads texts by place. Safe to share between threads."""
+class DamagedBlock(Exception):
+    """A block cannot be inflated, or does not hold what it should."""
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / "text.blocks"
+
+class BlockStore:
+    """Reads files by place. Safe to share between threads."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        path = folder / f"{name}.blocks"
         self._data = (
             np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.zeros(0, np.uint8)
         )
-        self._ends = np.fromfile(folder / "text.ends", np.uint64)
+        self._ends = np.fromfile(folder / f"{name}.ends", np.uint64)
         self._cache: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def text(self, block: int, offset: int, size: int) -> str:
-        return self._block(block)[offset : offset + size].decode("utf-8", "surrogatepass")
+    def read(self, block: int, offset: int, size: int) -> bytes:
+        """Raises DamagedBlock."""
+        data = self._block(block)[offset : offset + size]
+        if len(data) != size:
+            raise DamagedBlock(f"block {block} is too short")
+        return data
 
     def _block(self, number: int) -> bytes:
         with self._lock:
@@ -66,7 +82,10 @@ class TextStore:
                 self._cache.move_to_end(number)
                 return found
         start = int(self._ends[number - 1]) if number else 0
-        inflated = zlib.decompress(self._data[start : int(self._ends[number])].tobytes())
+        try:
+            inflated = zlib.decompress(self._data[start : int(self._ends[number])].tobytes())
+        except zlib.error as error:
+            raise DamagedBlock(f"block {number}: {error}") from error
         with self._lock:
             self._cache[number] = inflated
             if len(self._cache) > _CACHED_BLOCKS:
@@ -74,6 +93,6 @@ class TextStore:
         return inflated
 
 
-def write_ends(folder: Path, sizes: npt.NDArray[np.uint64]) -> None:
-    """Where each block ends in `text.blocks`, from the blocks' sizes."""
-    np.cumsum(sizes, dtype=np.uint64).tofile(folder / "text.ends")
+def write_ends(folder: Path, name: str, sizes: npt.NDArray[np.uint64]) -> None:
+    """Where each block ends in the file of blocks, from the blocks' sizes."""
+    np.cumsum(sizes, dtype=np.uint64).tofile(folder / f"{name}.ends")

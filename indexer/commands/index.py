@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from indexer import AttributionIndex, IndexInfo, IndexUnavailable
 from indexer.attribution import schema
-from indexer.attribution.builder import build_index
+from indexer.attribution.builder import Plan, build_index
 from indexer.curation.progress import Bar
 from indexer.home import corpus_folder, index_folder
 from indexer.shards import CorpusUnavailable
@@ -29,6 +29,10 @@ def main(argv: list[str]) -> int:
         metavar="N",
         help="processes (default: one for each core)",
     )
+    build.add_argument("--without-text", action="store_true",
+                       help="hashes and places only: no texts, no names")  # fmt: skip
+    build.add_argument("--rank", type=int, default=0, metavar="I", help="do share I of the parts")
+    build.add_argument("--of", type=int, default=1, metavar="N", help="... of N shares, and stop")
     build.set_defaults(run=_build)
     info = commands.add_parser("info", help="what the index was made from; verifies every file")
     info.add_argument("--json", action="store_true")
@@ -54,9 +58,16 @@ def _build(arguments: argparse.Namespace) -> int:
             told = done
             bar.step("", step)
 
-        info = build_index(
-            corpus_folder(), index_folder(), jobs=max(1, arguments.jobs), progress=progress
+        plan = Plan(
+            text=not arguments.without_text,
+            jobs=max(1, arguments.jobs),
+            rank=arguments.rank,
+            of=arguments.of,
         )
+        info = build_index(corpus_folder(), index_folder(), plan, progress=progress)
+    if info is None:
+        print(f"share {arguments.rank} of {arguments.of} is done; a run without --of merges all")
+        return 0
     seconds = time.monotonic() - started
     print(_summary(info))
     print(f"built in {seconds:.0f} s, {info.bytes / 1e6 / seconds:.1f} MB a second")

@@ -12,11 +12,14 @@ from indexer.attribution.builder import build_index
 from indexer.attribution.fingerprints import FORMS, Form
 from indexer.attribution.lexing import PROSE, lexer_of
 from indexer.attribution.library import Library
+from indexer.shards import slices
 from tests.indexer.attribution.conftest import CLUSTER, FOREIGN, LEDGER, document, write_corpus
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
+    from indexer.attribution.schema import IndexInfo
     from indexer.document import Document
 
 
@@ -92,11 +95,37 @@ def test_a_passage_read_by_pages_has_the_tokens_of_the_whole_file(
             assert part.exact[part.kinds != PROSE].tolist() == whole.exact[code].tolist()
 
 
-def test_two_processes_build_what_one_builds(tmp_path: Path, documents: list[Document]) -> None:
+def recorded(info: IndexInfo | None, but: Collection[str] = ()) -> dict[str, object]:
+    """The files of an index; tantivy names its own anew each time."""
+    assert info is not None
+    left = {name for name in info.files if name.startswith("chunks/")} | set(but)
+    return {name: each for name, each in info.files.items() if name not in left}
+
+
+def test_two_processes_build_what_one_builds(
+    tmp_path: Path, documents: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.shards._BATCH_BYTES", 1000)
     write_corpus(tmp_path, documents)
+    assert len(slices(tmp_path / "corpus")) > 2
     alone = build_index(tmp_path / "corpus", tmp_path / "one", jobs=1)
     together = build_index(tmp_path / "corpus", tmp_path / "two", jobs=2)
-    own = {name for name in alone.files if not name.startswith("chunks/")}
 
-    assert own == {name for name in together.files if not name.startswith("chunks/")}
-    assert {name: alone.files[name] for name in own} == {name: together.files[name] for name in own}
+    assert recorded(alone) == recorded(together)
+
+
+def test_an_index_merged_from_parts_is_that_of_one_part(
+    tmp_path: Path, documents: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_corpus(tmp_path, documents)
+    whole = build_index(tmp_path / "corpus", tmp_path / "one", jobs=1)
+    monkeypatch.setattr("indexer.shards._BATCH_BYTES", 1000)
+    monkeypatch.setattr("indexer.attribution.merging._RANGE_ENTRIES", 50)
+    write_corpus(tmp_path, documents)
+    parted = build_index(tmp_path / "corpus", tmp_path / "two", jobs=1)
+
+    blocks = {"files.npy", "text.blocks", "text.ends"}  # cut elsewhere
+    assert recorded(whole, but=blocks) == recorded(parted, but=blocks)
+    for number, each in enumerate(documents):
+        library = Library(tmp_path / "two")
+        assert library.text(library.catalogue.file(number)) == each.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from indexer.attribution import builder, schema
-from indexer.attribution.builder import build_index
+from indexer.attribution.builder import Plan, build_index
 from indexer.attribution.index import AttributionIndex
+from indexer.attribution.parts import Part, Task, make_part
 from indexer.attribution.schema import IndexUnavailable
 from indexer.shards import CorpusUnavailable
 from tests.indexer.attribution.conftest import DOCUMENTS, LEDGER, document, write_corpus
@@ -34,6 +36,26 @@ def remains(home: Path) -> list[str]:
     return sorted(path.name for path in home.iterdir() if path.name not in {"corpus", "index"})
 
 
+def only_parts(home: Path) -> bool:
+    return all(name.startswith(".index~parts-") for name in remains(home))
+
+
+def in_parts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The corpus again, in slices of one document."""
+    monkeypatch.setattr("indexer.shards._BATCH_BYTES", 1)
+    write_corpus(home, DOCUMENTS)
+
+
+def files_of(home: Path) -> dict[str, bytes]:
+    folder = home / "index"
+    records = {"index.json"}  # which names the files of tantivy, other ones each time
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_file() and path.name not in records
+    }
+
+
 def test_the_record_names_the_corpus_and_every_file(home: Path) -> None:
     info = AttributionIndex.open(home / "index").info()
 
@@ -48,7 +70,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from indexer import replacing
-from indexer.attribution.builder import build_index
+from indexer.attribution.builder import Plan, build_index
 
 home, at, exchange = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "exchange"
 seen = 0
@@ -85,6 +107,8 @@ def test_a_build_that_is_killed_at_any_step_leaves_an_index_that_serves(
         index = AttributionIndex.open(home / "index")
         assert index.check_document(LEDGER, language="python")
         schema.verify(home / "index", index.info(), fully=True)
+        for parts in home.glob(".index~parts-*"):  # or the next build would have less to do
+            shutil.rmtree(parts)
 
     build_index(home / "corpus", home / "index", jobs=1)
     assert remains(home) == []
@@ -96,12 +120,72 @@ def test_a_failing_build_leaves_the_old_index_and_nothing_else(
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(builder, "digest_batch", fail)
+    monkeypatch.setattr(builder, "make_part", fail)
     with pytest.raises(KeyboardInterrupt):
         build_index(home / "corpus", home / "index", jobs=1)
 
     assert AttributionIndex.open(home / "index").check_document(LEDGER, language="python")
+    assert only_parts(home)
+
+
+def test_what_a_stopped_build_finished_is_not_done_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_parts(home, monkeypatch)
+    build_index(home / "corpus", home / "index", jobs=1)
+    whole = files_of(home)
+    made: list[str] = []
+
+    def make(task: Task, last: int = 2) -> Part:
+        if len(made) == last:
+            raise KeyboardInterrupt
+        made.append(task.folder.name)
+        return make_part(task)
+
+    monkeypatch.setattr(builder, "make_part", make)
+    with pytest.raises(KeyboardInterrupt):
+        build_index(home / "corpus", home / "index", jobs=1)
+    monkeypatch.setattr(
+        "indexer.attribution.parts.read_slice", lambda *_: pytest.fail("read again")
+    )
+    monkeypatch.setattr(builder, "make_part", make_part)
+    with pytest.raises(pytest.fail.Exception):  # the third part was not made
+        build_index(home / "corpus", home / "index", jobs=1)
+    monkeypatch.undo()
+    build_index(home / "corpus", home / "index", jobs=1)
+
+    assert made == ["part-00000", "part-00001"]
+    assert files_of(home) == whole
     assert remains(home) == []
+
+
+def test_a_part_that_was_half_written_is_made_again(home: Path) -> None:
+    whole = files_of(home)
+    build_index(home / "corpus", home / "index", Plan(jobs=1, rank=0, of=2))
+    (parts,) = home.glob(".index~parts-*")
+    (part,) = parts.glob("part-*")
+    part.rename(parts / f".{part.name}.1")
+    (parts / f".{part.name}.1" / "part.json").unlink()
+    build_index(home / "corpus", home / "index", jobs=1)
+
+    assert files_of(home) == whole
+    assert remains(home) == []
+
+
+def test_ranks_share_the_parts_and_the_last_run_merges_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_parts(home, monkeypatch)
+    build_index(home / "corpus", home / "index", jobs=1)
+    whole = files_of(home)
+    for rank in range(2):
+        assert build_index(home / "corpus", home / "index", Plan(jobs=1, rank=rank, of=2)) is None
+    monkeypatch.setattr(
+        "indexer.attribution.parts.read_slice", lambda *_: pytest.fail("read again")
+    )
+    build_index(home / "corpus", home / "index", jobs=1)
+
+    assert files_of(home) == whole
 
 
 def test_a_missing_corpus_is_said(tmp_path: Path) -> None:
@@ -198,5 +282,5 @@ def test_an_interrupted_build_ends_quietly_and_leaves_the_old_index(home: Path) 
 
     assert child.returncode != 0
     assert errors.count("Traceback") <= 1, "the workers say nothing"
-    assert remains(home) == []
+    assert only_parts(home)
     assert AttributionIndex.open(home / "index").check_document(LEDGER, language="python")

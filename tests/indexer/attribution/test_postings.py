@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.attribution.postings import MAX_PLACES, STOP, STOP_FAMILIES, build, read, write
+from indexer.attribution import postings
+from indexer.attribution.postings import FINGERPRINTS, STOP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,52 +17,65 @@ def hashes_of(rng: np.random.Generator, count: int) -> np.ndarray:
     return rng.integers(0, 1 << 64, count, dtype=np.uint64)
 
 
+def write(folder: Path, hashes: np.ndarray, families: dict[int, int] | None = None) -> int:
+    """A table of these hashes on lines 0, 1, 2, ..., in four ranges; returns how many were stopped."""
+    lines = np.arange(len(hashes), dtype=np.uint32)
+    of_line = np.array([(families or {}).get(line, 0) for line in lines.tolist()], np.uint32)
+    ranges = [
+        (hashes[here], lines[here])
+        for here in (np.flatnonzero(hashes >> np.uint64(62) == top) for top in range(4))
+    ]
+    return postings.write(folder, "t", ranges, lambda lines: of_line[lines], entries=len(hashes))
+
+
 def test_every_entry_is_found_and_nothing_else(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     hashes = hashes_of(rng, 5000)
-    lines = np.arange(5000, dtype=np.uint32)
-    table, stopped = build(hashes, lines, np.zeros(5000, np.uint32))
-    write(table, tmp_path, "t")
 
-    asked = np.concatenate([hashes_of(rng, 5000), hashes])
-    at, found = read(tmp_path, "t").find(asked)
+    assert write(tmp_path, hashes) == 0
+    at, found = postings.read(tmp_path, "t").find(np.concatenate([hashes_of(rng, 5000), hashes]))
 
-    assert stopped == 0
     assert at.tolist() == list(range(5000, 10000))
-    assert found.tolist() == lines.tolist()
+    assert found.tolist() == list(range(5000))
 
 
-def test_a_fingerprint_in_several_places_has_all_of_them() -> None:
-    hashes = np.array([7 << 40] * 3 + [9 << 40], np.uint64)
-    table, _ = build(hashes, np.array([30, 10, 20, 5], np.uint32), np.zeros(4, np.uint32))
+def test_a_fingerprint_in_several_places_has_all_of_them(tmp_path: Path) -> None:
+    write(tmp_path, np.array([7 << 40, 9 << 40, 7 << 40, 7 << 40], np.uint64))
 
-    at, found = table.find(np.array([9 << 40, 7 << 40], np.uint64))
+    at, found = postings.read(tmp_path, "t").find(np.array([9 << 40, 7 << 40], np.uint64))
 
-    assert sorted(zip(at.tolist(), found.tolist(), strict=True)) == [
-        (0, 5),
-        (1, 10),
-        (1, 20),
-        (1, 30),
-    ]
+    assert list(zip(at.tolist(), found.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 2), (1, 3)]
 
 
-def test_places_are_capped_and_many_unrelated_packages_make_a_common_idiom() -> None:
+def test_places_are_capped_and_many_unrelated_packages_make_a_common_idiom(
+    tmp_path: Path,
+) -> None:
     often = np.full(50, 1 << 50, np.uint64)
-    everywhere = np.full(STOP_FAMILIES, 3 << 50, np.uint64)
-    families = np.concatenate([np.zeros(50), np.arange(STOP_FAMILIES)]).astype(np.uint32)
-    lines = np.arange(50 + STOP_FAMILIES, dtype=np.uint32)
-    table, stopped = build(np.concatenate([often, everywhere]), lines, families)
+    everywhere = np.full(FINGERPRINTS.groups, 3 << 50, np.uint64)
+    nearly = np.full(2 * FINGERPRINTS.groups, 5 << 50, np.uint64)
+    families = {50 + n: n for n in range(FINGERPRINTS.groups)}
+    families |= {60 + n: n % (FINGERPRINTS.groups - 1) for n in range(len(nearly))}
 
-    at, found = table.find(np.array([1 << 50, 3 << 50], np.uint64))
+    assert write(tmp_path, np.concatenate([often, everywhere, nearly]), families) == 1
+    asked = np.array([1 << 50, 3 << 50, 5 << 50], np.uint64)
+    at, found = postings.read(tmp_path, "t").find(asked)
 
-    assert stopped == 1
-    assert (at == 0).sum() == MAX_PLACES
+    assert np.bincount(at).tolist() == [FINGERPRINTS.places, 1, FINGERPRINTS.places]
     assert found[at == 1].tolist() == [STOP]
 
 
-def test_an_empty_table_finds_nothing(tmp_path: Path) -> None:
-    none = np.zeros(0, np.uint64)
-    table, _ = build(none, none.astype(np.uint32), none.astype(np.uint32))
-    write(table, tmp_path, "t")
+def test_hidden_lines_are_not_found(tmp_path: Path) -> None:
+    write(tmp_path, np.array([7 << 40, 9 << 40, 7 << 40], np.uint64))
+    table = postings.read(tmp_path, "t", lambda lines: lines == 0)
 
-    assert read(tmp_path, "t").find(np.arange(5, dtype=np.uint64))[0].tolist() == []
+    at, found = table.find(np.array([7 << 40, 9 << 40], np.uint64))
+
+    assert (at.tolist(), found.tolist()) == ([0, 1], [2, 1])
+
+
+def test_an_empty_table_and_one_that_is_not_there_find_nothing(tmp_path: Path) -> None:
+    write(tmp_path, np.zeros(0, np.uint64))
+
+    for name in ("t", "absent"):
+        table = postings.read(tmp_path, name)
+        assert table.find(np.arange(5, dtype=np.uint64))[0].tolist() == []
