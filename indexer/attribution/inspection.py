@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from indexer.attribution.decoding import NoText, decoded, is_minified
@@ -123,8 +124,10 @@ def inspect_files(
         for path in paths:
             yield _inspect_file(index, path, language, around[Path(path).parent])
         return
+    context = get_context("spawn")
+    stop = context.Event()
     with _deaf_to_interrupts():
-        pool = ProcessPoolExecutor(jobs, get_context("spawn"), _open, (folder, language, around))
+        pool = ProcessPoolExecutor(jobs, context, _open, (folder, language, around, stop))
         found = pool.map(_inspect_here, [batch for batch, _ in batches])
     try:
         for batch in found:
@@ -134,6 +137,7 @@ def inspect_files(
             "a process ended by itself, perhaps for want of memory: try --jobs 1"
         ) from error
     finally:
+        stop.set()  # batches that wait in a process's own queue cannot be cancelled
         pool.shutdown(cancel_futures=True)
 
 
@@ -194,14 +198,15 @@ class _Here:
     index: AttributionIndex
     language: str
     around: Mapping[Path, Surroundings]
+    stop: Event
 
 
 _here: list[_Here] = []
 
 
-def _open(folder: Path, language: str, around: Mapping[Path, Surroundings]) -> None:
+def _open(folder: Path, language: str, around: Mapping[Path, Surroundings], stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _here.append(_Here(AttributionIndex.open(folder), language, around))
+    _here.append(_Here(AttributionIndex.open(folder), language, around, stop))
 
 
 def _inspect_here(paths: Sequence[str]) -> list[Inspection]:
@@ -209,4 +214,5 @@ def _inspect_here(paths: Sequence[str]) -> list[Inspection]:
     return [
         _inspect_file(here.index, path, here.language, here.around[Path(path).parent])
         for path in paths
+        if not here.stop.is_set()
     ]

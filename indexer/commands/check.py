@@ -30,6 +30,7 @@ from indexer.git import GitFailed, git
 from indexer.home import index_folder
 
 _PATIENCE_S = 2.0  # from which a bar tells that something is going on
+_LABEL = 50  # characters of a path beside the bar; its end tells more than its beginning
 _NAMED = 10  # files not checked that are named one by one
 _FAILING = {"copyleft": {COPYLEFT, UNKNOWN}, "unknown": {UNKNOWN}}
 _STDIN = "-"
@@ -180,11 +181,11 @@ def _with_progress(inspections: Iterator[Inspection], total: int) -> Iterator[In
         for done, each in enumerate(inspections, 1):
             yield each
             if bar:
-                bar.step(each.path, 1)
+                bar.step(each.path[-_LABEL:], 1)
             elif time.monotonic() - started > _PATIENCE_S:
                 bar = stack.enter_context(Bar())
                 bar.stage("checking", total)
-                bar.step(each.path, done)
+                bar.step(each.path[-_LABEL:], done)
 
 
 def _exit_code(inspections: Sequence[Inspection], fail_on: str) -> int:
