@@ -8,7 +8,7 @@ from indexer.git import listed
 from indexer.languages import language_of
 
 _SKIPPED_FOLDERS = frozenset(
-    {".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox", ".eggs"}
+    {".footnote", ".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox", ".eggs"}
 )
 _ENVIRONMENT = "pyvenv.cfg"
 

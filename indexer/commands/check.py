@@ -14,6 +14,8 @@ from pathlib import Path
 
 from indexer import AttributionIndex, IndexUnavailable, Match, match_json
 from indexer.attribution.changes import Changes, UnknownRevision, changes_since
+from indexer.attribution.decoding import decoded
+from indexer.attribution.ignoring import IgnoreFileUnusable, add_ignored, ignore_file
 from indexer.attribution.inspection import (
     Finding,
     Inspection,
@@ -45,7 +47,7 @@ examples:
                                                       for code scanning; also a later --baseline
   git show HEAD:a.py | footnote check - --language python
 
-Matches that somebody looked at are settled in .footnote/ignore.toml, which editors write, and people;
+Matches that somebody looked at are settled in .footnote/ignore.toml, by --settle, in an editor or by hand;
 matches of the project's own packages, as its pyproject.toml or package.json names them, are none.
 Nothing leaves this machine. A match says where a text also occurs; it is no verdict about rights.
 """
@@ -57,6 +59,8 @@ def main(argv: list[str]) -> int:
     started = datetime.now(UTC)
     try:
         inspections = list(_inspections(arguments))
+        if arguments.settle:
+            return _settle(inspections, arguments.settle)
         code = _exit_code(inspections, arguments.fail_on)
         text = _formatted(inspections, arguments.format, started, code)
         _write(text, arguments.output)
@@ -73,7 +77,15 @@ class _NotWritten(Exception):
     """The output file cannot be written; the message names it."""
 
 
-_ERRORS = (IndexUnavailable, NoSuchFile, UnknownRevision, NoLog, WorkerDied, _NotWritten)
+_ERRORS = (
+    IgnoreFileUnusable,
+    IndexUnavailable,
+    NoLog,
+    NoSuchFile,
+    UnknownRevision,
+    WorkerDied,
+    _NotWritten,
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--fail-on", choices=("copyleft", "unknown", "any"), default="any",
         help="which licences of sources make the exit code 1: copyleft or unknown ones, unknown ones, any (default)")  # fmt: skip
     add("--baseline", type=Path, metavar="FILE", help="leave out what stands in this SARIF log")
+    add("--settle", metavar="REASON",
+        help="enter what is found in .footnote/ignore.toml, with this reason; look at it first")  # fmt: skip
     add("--no-ignore", action="store_true",
         help="check what git ignores as well, and report what .footnote/ignore.toml settles")  # fmt: skip
     add("--language", default="", help="language id, where the file name does not tell")
@@ -186,6 +200,22 @@ def _with_progress(inspections: Iterator[Inspection], total: int) -> Iterator[In
                 bar = stack.enter_context(Bar())
                 bar.stage("checking", total)
                 bar.step(each.path[-_LABEL:], done)
+
+
+def _settle(inspections: Sequence[Inspection], reason: str) -> int:
+    """Enters all that was found in the ignore files of its projects."""
+    today = datetime.now().astimezone().date()
+    found = [each for each in inspections if each.matches and each.path != _STDIN]
+    for each in found:
+        path = Path(each.path)
+        text = decoded(path.read_bytes())
+        for match in each.matches:
+            add_ignored(ignore_file(path), match, text, reason=reason, today=today)
+    matches = sum(len(each.matches) for each in found)
+    for file in sorted({ignore_file(Path(each.path)) for each in found}):
+        print(f"footnote check: look at {file}", file=sys.stderr)
+    print(f"footnote check: {matches} settled", file=sys.stderr)
+    return 0
 
 
 def _exit_code(inspections: Sequence[Inspection], fail_on: str) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from indexer.attribution.ignoring import add_ignored, ignore_file
+from indexer.attribution.ignoring import add_ignored, ignore_file, read_ignores
 from indexer.attribution.matches import Match, Source
 from indexer.commands import check
 from tests.indexer.attribution.conftest import FOREIGN, LEDGER, QUEUE
@@ -114,6 +114,21 @@ def test_settled_matches_are_not_reported_but_counted(
     capsys.readouterr()
     assert check.main([]) == 1
     assert f"{file} ignores nothing" in capsys.readouterr().err
+
+
+def test_settling_enters_what_is_found_and_nothing_else(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "other.ts").write_text(QUEUE)
+
+    assert check.main(["copied.py", "--settle", "ours, see the notice"]) == 0
+    (entry,) = read_ignores(ignore_file(repository)).entries
+    assert (entry.reason, entry.source) == ("ours, see the notice", "books/books/ledger.py")
+    capsys.readouterr()
+    assert found(capsys) == {"copied.py": 0, "other.ts": 1}
+    ignore_file(repository).write_text("nonsense")
+    assert check.main(["--settle", "x"]) == 2
+    assert "is left as it is" in capsys.readouterr().err
 
 
 def test_a_project_s_own_package_is_no_finding(
