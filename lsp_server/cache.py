@@ -26,6 +26,16 @@ class Suggestion:
     checked: bool = False  # the index has answered
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A suggestion and its place."""
+
+    uri: str
+    offset: int  # characters of the document before it
+    suggestion: Suggestion
+    replaced: str  # what stood behind the cursor and was replaced by it
+
+
 @dataclass(slots=True)
 class _Entry:
     context: tuple[str, str]  # the document's URI and what follows the cursor
@@ -115,6 +125,13 @@ class SuggestionCache:
         return tuple(
             replace(entry.suggestion, text=_remains(entry, prefix)) for entry in best_first
         )
+
+    def made(self, key: str) -> Made | None:
+        """A suggestion as it was made, whatever has been typed since."""
+        if (entry := self._entries.get(key)) is None:
+            return None
+        uri, suffix = entry.context
+        return Made(uri, entry.length, entry.suggestion, suffix[: entry.suggestion.replace_after])
 
     def judge(self, key: str, matches: tuple[Match, ...]) -> None:
         """Keep a verdict that came after the suggestion was shown."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
+from pygls.uris import to_fs_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,10 @@ class Client:
     progress: bool = False  # window/workDoneProgress
     configuration: bool = False  # answers workspace/configuration
     registers_configuration: bool = False  # takes a dynamic didChangeConfiguration
+    code_action_literals: bool = False  # takes actions that are no commands
+    resolves_edits: bool = False  # asks for the edit of an action when it is taken
+    document_changes: bool = False
+    creates_files: bool = False
     show_document: bool = False  # takes window/showDocument
     text_content: bool = False  # asks for documents of our scheme
 
@@ -30,6 +36,9 @@ def client_of(capabilities: types.ClientCapabilities) -> Client:
     def has(path: str) -> bool:
         return bool(_get(capabilities, path))
 
+    resolving = "text_document.code_action.resolve_support.properties"
+    edits = "workspace.workspace_edit"
+    operations = f"{edits}.resource_operations"
     formats = [
         *(_get(capabilities, "text_document.hover.content_format") or ()),
     ]
@@ -45,9 +54,23 @@ def client_of(capabilities: types.ClientCapabilities) -> Client:
         progress=has("window.work_done_progress"),
         configuration=has("workspace.configuration"),
         registers_configuration=has("workspace.did_change_configuration.dynamic_registration"),
+        code_action_literals=has("text_document.code_action.code_action_literal_support"),
+        resolves_edits="edit" in (_get(capabilities, resolving) or ()),
+        document_changes=has(f"{edits}.document_changes"),
+        creates_files=has(f"{edits}.document_changes")
+        and types.ResourceOperationKind.Create in (_get(capabilities, operations) or ()),
         show_document=has("window.show_document.support"),
         text_content=has("workspace.text_document_content.dynamic_registration"),
     )
+
+
+def roots_of(params: types.InitializeParams) -> tuple[Path, ...]:
+    """The folders of the workspace."""
+    uris = [folder.uri for folder in params.workspace_folders or ()]
+    if not uris and params.root_uri:
+        uris = [params.root_uri]
+    paths = [to_fs_path(uri) for uri in uris if uri.startswith("file:")]
+    return tuple(Path(path) for path in paths if path)
 
 
 def _get(value: Any, path: str) -> Any:

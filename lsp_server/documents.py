@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from urllib.parse import unquote, urlsplit
@@ -112,6 +112,15 @@ class Document:
             self.keystroke_gap_ms += (gap - self.keystroke_gap_ms) * 0.2
         self.edited_at = now
         self.last_edit_deleted = deleted
+
+
+def place_at(lines: Sequence[str], offset: int) -> Place:
+    """Where an index into the text is."""
+    for number, line in enumerate(lines):
+        if offset < len(line) or number + 1 == len(lines):
+            return Place(number, min(offset, len(line)))
+        offset -= len(line)
+    return Place(0, 0)
 
 
 class Documents:

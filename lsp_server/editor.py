@@ -10,6 +10,8 @@ from lsprotocol import types
 from lsp_server import protocol, wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pygls.lsp.server import LanguageServer
 
 _ANSWER_S = 2.0  # an editor that has not answered by then will not
@@ -38,6 +40,28 @@ class Editor:
         self._server.window_show_message(
             types.ShowMessageParams(types.MessageType.Info, f"Footnote: {message}")
         )
+
+    async def choose(self, question: str, answers: Sequence[str]) -> str | None:
+        """Ask a person; None where nothing is chosen. Waits as long as they think."""
+        wish = types.ShowMessageRequestParams(
+            types.MessageType.Info, question, [types.MessageActionItem(each) for each in answers]
+        )
+        try:
+            chosen = await self._server.window_show_message_request_async(wish)
+        except Exception as error:  # noqa: BLE001 -- an editor that cannot ask has no answer
+            wire.report(error)
+            return None
+        return None if chosen is None else chosen.title
+
+    async def apply(self, edit: types.WorkspaceEdit) -> bool:
+        """Change documents; whether that was done."""
+        wish = types.ApplyWorkspaceEditParams(edit)
+        try:
+            done = await asyncio.wait_for(self._server.workspace_apply_edit_async(wish), _ANSWER_S)
+        except Exception as error:  # noqa: BLE001 -- then nothing is changed
+            wire.report(error)
+            return False
+        return bool(done.applied)
 
     async def show_document(self, uri: str, selection: types.Range) -> None:
         """Bring a document to the front, with some of it selected."""

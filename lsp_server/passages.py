@@ -52,6 +52,15 @@ def file_of(document: Document) -> Path | None:
     return Path(path) if path else None
 
 
+def root_of(session: Session, document: Document) -> Path | None:
+    """The folder of the workspace that the document is in, or its own where there is none."""
+    path = file_of(document)
+    if path is None:
+        return None
+    around = [root for root in session.roots if path.is_relative_to(root)]
+    return max(around, key=lambda root: len(root.parts), default=path.parent)
+
+
 async def findings_of(
     session: Session, document: Document, *, whole: bool = False
 ) -> Findings | None:

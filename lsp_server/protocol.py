@@ -10,6 +10,7 @@ STATUS = "footnote/status"  # notification, server to client: StatusParams, when
 EXPLAIN = "footnote/explain"  # request, client to server: no parameters, ExplainResult
 # Notification, client to server: TextDocumentPositionParams, when the cursor has moved.
 CURSOR = "footnote/cursor"
+MATCHES = "footnote/matches"  # request, client to server: no parameters, MatchesResult
 SOURCE_SCHEME = "footnote-source"  # URIs of corpus files, read by workspace/textDocumentContent
 
 COMMAND_ACCEPTED = "footnote.accepted"  # argument: the id of the suggestion
@@ -17,6 +18,10 @@ COMMAND_EXPLAIN = "footnote.explain"  # returns ExplainResult
 COMMAND_RESTART = "footnote.restartModel"
 # Arguments: the footnote-source address, the first and the last line; returns where it is shown.
 COMMAND_OPEN_SOURCE = "footnote.openSource"
+# Arguments: document, passage (the id in a diagnostic's data), and why; it asks where that is left out.
+COMMAND_IGNORE = "footnote.ignoreMatch"
+# Arguments: document, passage; returns {uri, position} where text was taken out, else null.
+COMMAND_REGENERATE = "footnote.regenerate"
 
 DIAGNOSTIC_SOURCE = "footnote"
 DIAGNOSTIC_CODE = "near-verbatim"
@@ -61,6 +66,50 @@ class ExplainResult:
     """The last 50 requests for a suggestion, newest first; holds no text of any document."""
 
     requests: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class PassageMatch:
+    """A near-verbatim passage of an open document; lines are 1-based and inclusive."""
+
+    id: str
+    uri: str
+    start_line: int
+    end_line: int
+    tier: str  # warning or information
+    kind: str  # verbatim, renamed or modified
+    similarity: float  # 0 to 1
+    matched_tokens: int
+    path: str  # inside the package
+    source_uri: str
+    source_start_line: int
+    source_end_line: int
+
+
+@dataclass(frozen=True)
+class PackageMatches:
+    """The passages that are nearest to text of one package."""
+
+    package: str
+    version: str
+    url: str
+    matches: list[PassageMatch]
+
+
+@dataclass(frozen=True)
+class LicenceMatches:
+    """The passages whose sources are under one licence."""
+
+    licence: str  # SPDX expression
+    licence_class: str  # permissive, copyleft or unknown
+    packages: list[PackageMatches]
+
+
+@dataclass(frozen=True)
+class MatchesResult:
+    """All near-verbatim passages of the open documents, by licence and package."""
+
+    licences: list[LicenceMatches]
 
 
 def to_json(message: Any) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import protocol, wire
-from lsp_server.capabilities import client_of
+from lsp_server.capabilities import client_of, roots_of
 from lsp_server.editor import Editor
 from lsp_server.features import (
+    actions,
     commands,
     completion,
     configuration,
@@ -23,6 +24,8 @@ from lsp_server.features import (
     hover,
     inline_completion,
     loading,
+    matches,
+    settling,
     sources,
 )
 from lsp_server.scheduler import EngineState, EngineThread, LookupThread
@@ -100,6 +103,7 @@ def _lifecycle(
         session.client = client_of(params.capabilities)
         session.encoding = server.protocol.encoding
         session.initial_options = params.initialization_options
+        session.roots = roots_of(params)
         _by_capability(server, session, editor)
 
     @server.feature(types.INITIALIZED)
@@ -174,6 +178,16 @@ def _requests(server: FootnoteServer, session: Session) -> None:
     async def hovered(params: types.HoverParams) -> types.Hover | None:
         return await hover.answer(session, params)
 
+    @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, actions.OPTIONS)
+    async def acted(
+        params: types.CodeActionParams,
+    ) -> list[types.CodeAction | types.Command] | None:
+        return await actions.answer(session, params)
+
+    @server.feature(types.CODE_ACTION_RESOLVE)
+    async def resolved(action: types.CodeAction) -> types.CodeAction:
+        return await actions.resolve(session, action)
+
     @server.feature(types.WORKSPACE_TEXT_DOCUMENT_CONTENT)
     async def source(
         params: types.TextDocumentContentParams,
@@ -194,9 +208,21 @@ def _own_messages(server: FootnoteServer, session: Session, editor: Editor) -> N
     def explain_command(*_arguments: Any) -> dict[str, Any]:
         return commands.explain(session)
 
+    @server.feature(protocol.MATCHES)
+    async def all_matches(_params: Any) -> dict[str, Any]:
+        return await matches.answer(session)
+
     @server.command(protocol.COMMAND_ACCEPTED)
-    def accepted(*arguments: Any) -> None:
-        commands.accepted(session, arguments)
+    async def accepted(*arguments: Any) -> None:
+        await commands.accepted(session, arguments)
+
+    @server.command(protocol.COMMAND_IGNORE)
+    async def ignore(*arguments: Any) -> bool:
+        return await settling.ignore(session, editor, arguments)
+
+    @server.command(protocol.COMMAND_REGENERATE)
+    async def regenerate(*arguments: Any) -> dict[str, Any] | None:
+        return await settling.regenerate(session, editor, arguments)
 
     @server.command(protocol.COMMAND_OPEN_SOURCE)
     async def open_source(*arguments: Any) -> dict[str, Any] | None:

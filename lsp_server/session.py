@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.home import data_home
 from lsp_server import wire
-from lsp_server.cache import SuggestionCache
+from lsp_server.cache import Made, SuggestionCache
 from lsp_server.capabilities import Client
 from lsp_server.protocol import (
     ERROR,
@@ -26,6 +27,7 @@ from lsp_server.source_files import SourceFiles
 from lsp_server.trace import Trace
 
 if TYPE_CHECKING:
+    from engine.api import Ban
     from indexer import AttributionIndex, Match
     from lsp_server.documents import Document, Documents
 
@@ -99,6 +101,9 @@ class Session:
     checking: dict[Document, Checking] = field(default_factory=dict)
     checks: dict[Document, asyncio.Task[None]] = field(default_factory=dict)  # and what comes after
     pulls: bool = False  # the client asks for diagnostics, so that none are sent unasked
+    accepted: dict[Document, list[Made]] = field(default_factory=dict)  # the last few, newest last
+    bans: dict[tuple[str, str], tuple[Ban, ...]] = field(default_factory=dict)  # by URI and prefix
+    roots: tuple[Path, ...] = ()  # folders of the workspace
     told: set[str] = field(default_factory=set)  # messages shown; each is shown once
     asking: object | None = None  # the newest request for a suggestion
     looked_at: object | None = None  # the accepted suggestion that was followed up last

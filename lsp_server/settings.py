@@ -89,6 +89,11 @@ class AttributionSettings:
         minimum=50,
         maximum=10000,
     )
+    acceptance_log: bool = _setting(
+        True,
+        "Note accepted suggestions that are near-verbatim text of the corpus in a file among "
+        "Footnote's data: place, source, licence and a hash, never the text itself.",
+    )
     permissive_severity: str = _setting(
         "information",
         "How a near-verbatim passage of permissively licensed code is marked; one that is less "

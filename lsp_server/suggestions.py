@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engine.api import Ban, CompletionOptions, Gap, ModelUnavailable
-from lsp_server import verdicts, wire
+from lsp_server import alternatives, verdicts, wire
 from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.cache import Suggestion
 from lsp_server.scheduler import ASLEEP, READY
@@ -70,14 +70,16 @@ async def suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion,
 async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion, ...]:
     if (why := gate(ask, session.settings)) is not None:
         raise NoSuggestion(f"gated:{why}")
-    found = session.cache.find_all(
+    banned = alternatives.bans_at(session, ask.document.uri, ask.prefix)
+    known = session.cache.find_all(
         uri=ask.document.uri, prefix=ask.prefix, suffix=ask.suffix, n_wanted=ask.n_wanted
     )[: ask.n_wanted]
+    found = tuple(each for each in known if not any(ban.forbids(each.text) for ban in banned))
     if found:
         # Nothing is left to do for a model that still works on an older ask.
         session.engine.supersede()
         entry.note(source="cache", suggestion=found[0].id)
-        return await _allowed(session, ask, entry, found)
+        return await _allowed(session, ask, entry, found, banned=banned)
     if ask.automatic and ask.document.last_edit_deleted:
         raise NoSuggestion("gated:deletion")
     if session.engine.state.name == ASLEEP:
@@ -86,9 +88,9 @@ async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion
         raise NoSuggestion(f"model-{session.engine.state.name}")
     if ask.automatic:
         await _wait(session, ask, debounce_seconds(ask, session.settings))
-    generated = await _generate_and_warm(session, ask, entry)
+    generated = await _generate_and_warm(session, ask, entry, banned)
     shown_at = _shown_at(ask, session.settings)
-    allowed = await _allowed(session, ask, entry, generated, shown_at=shown_at)
+    allowed = await _allowed(session, ask, entry, generated, shown_at=shown_at, banned=banned)
     await _wait(session, ask, verdicts.seconds_until(shown_at))
     return allowed
 
@@ -133,11 +135,14 @@ async def follow(session: Session, ask: Ask, entry: Entry) -> bool:
     return True
 
 
-async def _generate_and_warm(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion, ...]:
+async def _generate_and_warm(
+    session: Session, ask: Ask, entry: Entry, banned: tuple[Ban, ...]
+) -> tuple[Suggestion, ...]:
     """Who asks by a key is answered at once: the index reads ahead while the model writes."""
     read_enough = None if ask.automatic else verdicts.warm(session, ask)
     try:
-        return await _generate(session, ask, entry, run=session.engine.complete)
+        run = session.engine.complete
+        return await _generate(session, ask, entry, run=run, banned=banned)
     finally:
         if read_enough is not None:
             read_enough()
@@ -212,6 +217,7 @@ async def _allowed(
     suggestions: tuple[Suggestion, ...],
     *,
     shown_at: float = 0.0,
+    banned: tuple[Ban, ...] = (),
 ) -> tuple[Suggestion, ...]:
     """The suggestions with their verdicts, or others, or none, as the mode wants it.
 
@@ -221,7 +227,6 @@ async def _allowed(
     if attribution.mode == "warn":
         budget = max(attribution.budget_ms / 1000, verdicts.seconds_until(shown_at))
         return await _judged(session, ask, entry, suggestions, seconds=budget)
-    banned: tuple[Ban, ...] = ()
     attempts = 1 + (_REGENERATIONS if attribution.mode == "regenerate" else 0)
     for left in reversed(range(attempts)):
         judged = await _judged(session, ask, entry, suggestions, seconds=_PATIENCE_S)

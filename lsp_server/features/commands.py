@@ -4,17 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from indexer.home import data_home
+from lsp_server import acceptances, alternatives, wire
+from lsp_server.documents import place_at
 from lsp_server.features import loading
 from lsp_server.protocol import ExplainResult, to_json
 
 if TYPE_CHECKING:
+    from lsp_server.cache import Made
+    from lsp_server.documents import Document
     from lsp_server.session import Session
 
 
-def accepted(session: Session, arguments: tuple[Any, ...]) -> None:
-    """A suggestion was taken as a whole; only the trace keeps it."""
-    if arguments:
-        session.trace.accepted(str(arguments[0]))
+async def accepted(session: Session, arguments: tuple[Any, ...]) -> None:
+    """A suggestion was taken as a whole; it may be asked about, and cited ones are logged."""
+    if not arguments:
+        return
+    key = str(arguments[0])
+    session.trace.accepted(key)
+    made = session.cache.made(key)
+    document = None if made is None else session.documents.get(made.uri)
+    if made is None or document is None:
+        return
+    alternatives.accepted(session, document, made)
+    if made.suggestion.matches and session.settings.attribution.acceptance_log:
+        await _log(session, document, made)
+
+
+async def _log(session: Session, document: Document, made: Made) -> None:
+    line = place_at(document.lines, made.offset).line + 1
+
+    def note() -> None:
+        acceptances.note(data_home(), made.suggestion, file=document.path, line=line)
+
+    try:
+        await session.lookups.run(note)
+    except OSError as error:
+        wire.report(error)
 
 
 def explain(session: Session) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def closed(session: Session, editor: Editor, uri: str) -> None:
     if document is not None:
         _stop(session, document)
         passages.forget(session, document)
+        session.accepted.pop(document, None)
         if not session.pulls:
             editor.publish(document.uri, None, [])
 

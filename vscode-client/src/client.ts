@@ -3,7 +3,7 @@
 import * as vscode from "vscode";
 import { LanguageClient, State, type LanguageClientOptions } from "vscode-languageclient/node";
 
-import { CURSOR, ERROR, EXPLAIN, INACTIVE, NORMAL, STATUS, type ExplainResult, type StatusParams } from "./protocol";
+import { COMMAND_REGENERATE, CURSOR, ERROR, EXPLAIN, INACTIVE, NORMAL, STATUS, type ExplainResult, type StatusParams } from "./protocol";
 import { findServer } from "./server";
 import type { Status } from "./status";
 
@@ -118,6 +118,14 @@ export class Client implements vscode.Disposable {
       middleware: {
         provideInlineCompletionItems: (document, position, context, token, next) =>
           mayComplete(document) ? next(document, position, context, token) : null,
+        executeCommand: async (command, args, next): Promise<unknown> => {
+          const result: unknown = await next(command, args);
+          if (command === COMMAND_REGENERATE && result) {
+            // The matching text is gone and the cursor stands there: what is suggested now is another.
+            await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+          }
+          return result;
+        },
       },
     };
   }

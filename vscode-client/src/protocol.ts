@@ -3,11 +3,14 @@
 export const STATUS = "footnote/status";
 export const EXPLAIN = "footnote/explain";
 export const CURSOR = "footnote/cursor";
+export const MATCHES = "footnote/matches";
 export const SOURCE_SCHEME = "footnote-source";
 export const COMMAND_ACCEPTED = "footnote.accepted";
 export const COMMAND_EXPLAIN = "footnote.explain";
 export const COMMAND_RESTART = "footnote.restartModel";
 export const COMMAND_OPEN_SOURCE = "footnote.openSource";
+export const COMMAND_IGNORE = "footnote.ignoreMatch";
+export const COMMAND_REGENERATE = "footnote.regenerate";
 export const DIAGNOSTIC_SOURCE = "footnote";
 export const DIAGNOSTIC_CODE = "near-verbatim";
 export const NORMAL = "Normal";
@@ -29,12 +32,48 @@ export interface IndexStatus {
   belongs: string;
 }
 
+/** The passages whose sources are under one licence. */
+export interface LicenceMatches {
+  licence: string;
+  licenceClass: string;
+  packages: PackageMatches[];
+}
+
+/** All near-verbatim passages of the open documents, by licence and package. */
+export interface MatchesResult {
+  licences: LicenceMatches[];
+}
+
 /** The model behind the suggestions. */
 export interface ModelStatus {
   state: string;
   name: string;
   device: string;
   parameters: number;
+}
+
+/** The passages that are nearest to text of one package. */
+export interface PackageMatches {
+  package: string;
+  version: string;
+  url: string;
+  matches: PassageMatch[];
+}
+
+/** A near-verbatim passage of an open document; lines are 1-based and inclusive. */
+export interface PassageMatch {
+  id: string;
+  uri: string;
+  startLine: number;
+  endLine: number;
+  tier: string;
+  kind: string;
+  similarity: number;
+  matchedTokens: number;
+  path: string;
+  sourceUri: string;
+  sourceStartLine: number;
+  sourceEndLine: number;
 }
 
 /** What a status bar shows. `busy` ends once model and index are there, or known not to be. */
