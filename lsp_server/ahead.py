@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.api import CompletionOptions, ModelUnavailable
 from lsp_server.asks import Ask, ask_at
 from lsp_server.scheduler import LOADING, READY
-from lsp_server.suggestions import follow, gap_of, gate
+from lsp_server.suggestions import follow, gap_of, gate, is_followed
 
 if TYPE_CHECKING:
     from lsp_server.cache import Suggestion
@@ -24,6 +24,10 @@ _PROMPT_ONLY = CompletionOptions(max_new_tokens=0)
 
 def rests(session: Session, document: Document, offset: int) -> None:
     """The cursor may stay there: soon the model reads the text around it."""
+    if session.following is not None and is_followed(
+        session, ask_at(document, offset, automatic=True)
+    ):
+        return  # a suggestion was accepted, and the model is at work on what follows it
     if session.settings.completion.warm_up:
         session.when_idle(_read(session, document, document.version, offset))
 

@@ -81,6 +81,15 @@ class Index:
     packages: int = 0
 
 
+@dataclass(slots=True, eq=False)
+class Following:
+    """What follows a suggestion is being computed, before anybody asks for it."""
+
+    where: tuple[str, str, str]  # the document's URI, the text before the cursor and behind it
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    nothing: str = ""  # why nothing came of it, where it came to its end
+
+
 @dataclass(slots=True)
 class Session:
     """State with one owner; features read it and tell it what happened."""
@@ -106,6 +115,7 @@ class Session:
     roots: tuple[Path, ...] = ()  # folders of the workspace
     told: set[str] = field(default_factory=set)  # messages shown; each is shown once
     asking: object | None = None  # the newest request for a suggestion
+    following: Following | None = None
     looked_at: object | None = None  # the accepted suggestion that was followed up last
     _idle: asyncio.Task[None] | None = None  # what may be done when nothing is asked
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)

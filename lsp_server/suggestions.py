@@ -14,6 +14,7 @@ from lsp_server import alternatives, verdicts, wire
 from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.cache import Suggestion
 from lsp_server.scheduler import ASLEEP, READY
+from lsp_server.session import Following
 
 if TYPE_CHECKING:
     from engine.api import Alternative, Completion
@@ -54,7 +55,8 @@ async def suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion,
     None where there are none; a newer ask ends this one so at its next step.
     """
     session.asking = ask
-    session.interrupt()
+    if not is_followed(session, ask):
+        session.interrupt()
     try:
         suggestions = await _suggest(session, ask, entry)
     except NoSuggestion as reason:
@@ -70,6 +72,9 @@ async def suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion,
 async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion, ...]:
     if (why := gate(ask, session.settings)) is not None:
         raise NoSuggestion(f"gated:{why}")
+    joined = is_followed(session, ask)
+    if joined:
+        await _join(session, ask)
     banned = alternatives.bans_at(session, ask.document.uri, ask.prefix)
     known = session.cache.find_all(
         uri=ask.document.uri, prefix=ask.prefix, suffix=ask.suffix, n_wanted=ask.n_wanted
@@ -86,7 +91,7 @@ async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion
         session.engine.wake()
     if session.engine.state.name != READY:
         raise NoSuggestion(f"model-{session.engine.state.name}")
-    if ask.automatic:
+    if ask.automatic and not joined:
         await _wait(session, ask, debounce_seconds(ask, session.settings))
     generated = await _generate_and_warm(session, ask, entry, banned)
     shown_at = _shown_at(ask, session.settings)
@@ -127,12 +132,40 @@ async def follow(session: Session, ask: Ask, entry: Entry) -> bool:
 
     Its verdict waits there too, and counts when it is wanted. False where it was given up.
     """
+    following = session.following = Following(_where(ask))
     try:
         made = await _generate(session, ask, entry, run=session.engine.ahead)
     except NoSuggestion as reason:
-        return str(reason) not in ("superseded", "cancelled")
+        if str(reason) in ("superseded", "cancelled"):
+            return False
+        following.nothing = str(reason)
+        return True
+    finally:
+        following.done.set()
+        if session.following is following:
+            session.following = None
     await verdicts.judged(session, ask, made, seconds=_PATIENCE_S)
     return True
+
+
+def is_followed(session: Session, ask: Ask) -> bool:
+    """Whether the model is at work on just this, since it was shown what now has been accepted."""
+    following = session.following
+    return ask.automatic and following is not None and following.where == _where(ask)
+
+
+async def _join(session: Session, ask: Ask) -> None:
+    """Wait for what is being computed; it is in the cache then, unless a newer ask has ended it."""
+    following = session.following
+    assert following is not None
+    await following.done.wait()
+    await _wait(session, ask, 0)
+    if following.nothing:
+        raise NoSuggestion(following.nothing)
+
+
+def _where(ask: Ask) -> tuple[str, str, str]:
+    return ask.document.uri, ask.prefix, ask.suffix
 
 
 async def _generate_and_warm(

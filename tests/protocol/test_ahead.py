@@ -197,6 +197,51 @@ def test_a_request_ends_what_is_computed_ahead(looking: Editor, stage: Stage) ->
     assert ended["d = one"] == "cancelled"
 
 
+def test_accepting_while_it_is_computed_waits_for_that_and_asks_no_more(
+    looking: Editor, stage: Stage
+) -> None:
+    stage.write({"when": "f = ", "text": "one"}, {"when": "one", "text": "two", "delay_ms": 700})
+    uri, at = looking.open_at("f = <CURSOR>")
+    looking.suggestion(uri, at, kind=2)
+    until(lambda: "f = one" in stage.began())
+    at = accept(looking, uri, at, "one")
+    looking.rest(uri, at)
+
+    assert looking.suggestion(uri, at, kind=2)["insertText"] == "f = onetwo"
+    assert looking.reasons()[0] == "cache"
+    assert done(stage)[:2] == ["f = ", "f = one"]
+    assert "cancelled" not in {call["ended"] for call in stage.calls()}
+
+
+def test_where_nothing_follows_who_waited_for_it_hears_so(looking: Editor, stage: Stage) -> None:
+    stage.write({"when": "g = ", "text": "one"}, {"when": "one", "text": "", "delay_ms": 700})
+    uri, at = looking.open_at("g = <CURSOR>")
+    looking.suggestion(uri, at, kind=2)
+    until(lambda: "g = one" in stage.began())
+    at = accept(looking, uri, at, "one")
+
+    assert looking.suggestion(uri, at, kind=2) is None
+    assert looking.reasons()[0] == "end"
+    assert done(stage) == ["g = ", "g = one"]
+
+
+def test_who_asks_by_a_key_or_for_another_text_does_not_wait_for_it(
+    looking: Editor, stage: Stage
+) -> None:
+    slow = {"when": "one", "text": "two", "delay_ms": 60_000}
+    for name, kind, typed in (("h", 1, "one"), ("i", 2, "on")):
+        stage.write({"when": f"{name} = ", "text": "one"}, slow, {"text": "other"})
+        uri, at = looking.open_at(f"{name} = <CURSOR>")
+        looking.suggestion(uri, at, kind=2)
+        until(lambda name=name: f"{name} = one" in stage.began())  # type: ignore[misc]
+        at = accept(looking, uri, at, typed)
+        stage.script({"text": "other"})
+
+        found = looking.suggestion(uri, at, kind=kind)
+        assert found["insertText"] == f"{name} = one" + ("other" if kind == 1 else "")
+        assert "cancelled" in {call["ended"] for call in stage.calls()}
+
+
 def test_what_was_computed_ahead_is_cited_or_hidden_like_any_other(
     stage: Stage, tmp_path: Path
 ) -> None:

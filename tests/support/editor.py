@@ -49,7 +49,12 @@ class Stage:
         return (sys.executable, "-I", str(Path(staged.__file__)), str(self.folder))
 
     def write(self, *rules: Mapping[str, Any], **script: Any) -> None:
+        """Another script and an empty record."""
         (self.folder / "calls.jsonl").write_text("")
+        self.script(*rules, **script)
+
+    def script(self, *rules: Mapping[str, Any], **script: Any) -> None:
+        """Another script for the calls from now on."""
         text = json.dumps({"rules": list(rules), **script})
         fresh = self.folder / "script.new"
         fresh.write_text(text)
