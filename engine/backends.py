@@ -10,8 +10,9 @@ from engine.api import ModelUnavailable
 from engine.checkpoint import Checkpoint, read_tensors
 from engine.cores import physical_cores, threads_for
 from engine.devices import CPU, CUDA, MPS, accelerator
+from engine.llama_library import REMEDY, library_path
 from engine.native.building import library
-from engine.shape import Outline, Shape
+from engine.shape import GgufOutline, Outline, Shape
 
 if TYPE_CHECKING:  # numpy is loaded by who loads a model
     from engine.network import Network
@@ -19,7 +20,8 @@ if TYPE_CHECKING:  # numpy is loaded by who loads a model
 _log = logging.getLogger(__name__)
 
 AUTO, NATIVE, OPENVINO, TORCH = "auto", "native", "openvino", "torch"
-BACKENDS = (NATIVE, OPENVINO, TORCH)
+LLAMA_CPP = "llama_cpp"
+BACKENDS = (NATIVE, OPENVINO, TORCH)  # of checkpoint folders; GGUF files have LLAMA_CPP alone
 DEVICES = (CPU, CUDA, MPS)
 # Parameters from which an accelerator comes first until somebody has timed it: a step of ours
 # takes a processor longer than a card takes to be told what to do.
@@ -33,7 +35,7 @@ class Wish:
     backend: str = AUTO
     dtype: str = AUTO  # float32 and bfloat16 are torch's; the others store int8
     threads: int = 0  # 0: what suits the machine
-    device: str = AUTO  # cpu, or cuda or mps, which are torch's
+    device: str = AUTO  # cpu, or cuda or mps, which are torch's; llama.cpp takes what it finds
 
     @property
     def name(self) -> str:
@@ -43,7 +45,9 @@ class Wish:
 
 def installed(backend: str) -> bool:
     """Whether it can be had here. Nothing is imported."""
-    return library() is not None if backend == NATIVE else find_spec(backend) is not None
+    if backend == NATIVE:
+        return library() is not None
+    return (library_path() if backend == LLAMA_CPP else find_spec(backend)) is not None
 
 
 def candidates(wish: Wish, shape: Shape | Outline | None = None) -> list[Wish]:
@@ -57,6 +61,8 @@ def candidates(wish: Wish, shape: Shape | Outline | None = None) -> list[Wish]:
         raise ModelUnavailable(
             f"no device is called {wish.device!r}: use {', '.join(DEVICES)} or auto"
         )
+    if isinstance(shape, GgufOutline):
+        return [_for_gguf(wish)]
     if wish.backend == AUTO:
         able = BACKENDS if wish.dtype == AUTO and not isinstance(shape, Outline) else (TORCH,)
         on_cpu = [each for each in able if each == TORCH or installed(each)]
@@ -80,23 +86,41 @@ def chosen(wish: Wish, shape: Shape | Outline | None = None) -> str:
 
 
 def _must_be_able(wish: Wish, shape: Shape | Outline | None) -> None:
-    if wish.backend not in BACKENDS:
+    known = (*BACKENDS, LLAMA_CPP)
+    if wish.backend not in known:
         raise ModelUnavailable(
-            f"no backend is called {wish.backend!r}: use {', '.join(BACKENDS)} or auto"
+            f"no backend is called {wish.backend!r}: use {', '.join(known)} or auto"
         )
+    if wish.backend == LLAMA_CPP and shape is not None:
+        raise ModelUnavailable(f"{LLAMA_CPP} runs GGUF files: name one, or use auto for a folder")
     if not installed(wish.backend):
         if wish.backend == NATIVE:
             raise ModelUnavailable(
                 "the native kernels were not built for this processor: install a C compiler and "
                 "then Footnote again"
             )
-        raise ModelUnavailable(f"{wish.backend} is not installed: pip install {wish.backend}")
+        remedy = REMEDY if wish.backend == LLAMA_CPP else f"pip install {wish.backend}"
+        raise ModelUnavailable(f"{wish.backend} is not installed: {remedy}")
+    if wish.backend == LLAMA_CPP:
+        return
     if wish.backend != TORCH and wish.dtype != AUTO:
         raise ModelUnavailable(
             f"{wish.backend} runs int8 weights, not {wish.dtype}: use torch for that"
         )
     if wish.backend != TORCH and isinstance(shape, Outline):
         raise ModelUnavailable(f"{wish.backend} cannot run it ({shape.why}): use torch or auto")
+
+
+def _for_gguf(wish: Wish) -> Wish:
+    if wish.backend not in (AUTO, LLAMA_CPP):
+        raise ModelUnavailable(
+            f"{wish.backend} runs checkpoint folders, not GGUF files: use {LLAMA_CPP} or auto"
+        )
+    if wish.dtype != AUTO:
+        raise ModelUnavailable(
+            f"a GGUF file is computed as it is stored, not in {wish.dtype}: leave the precision out"
+        )
+    return replace(wish, backend=LLAMA_CPP)
 
 
 def _card(wish: Wish) -> str:
@@ -166,9 +190,16 @@ def _torch(checkpoint: Checkpoint, wish: Wish) -> "Network[Any]":
     return Model(checkpoint.shape, read_tensors(checkpoint), dtype=wish.dtype)
 
 
+def _llama_cpp(checkpoint: Checkpoint, wish: Wish) -> "Network[Any]":
+    from engine.llama_model import LlamaModel
+
+    threads = _threads(wish)
+    return LlamaModel(checkpoint.weights, threads=threads, offload=wish.device != CPU)
+
+
 def _whole(checkpoint: Checkpoint) -> Shape:
     assert isinstance(checkpoint.shape, Shape)
     return checkpoint.shape
 
 
-_MAKERS = {NATIVE: _native, OPENVINO: _openvino, TORCH: _torch}
+_MAKERS = {NATIVE: _native, OPENVINO: _openvino, TORCH: _torch, LLAMA_CPP: _llama_cpp}

@@ -7,7 +7,8 @@
 
 A folder of another publisher has no footnote.json; its layout is then found by its special tokens.
 Where footnote.json speaks of a quantization, the weights have names that transformers does not look
-for, since it would take the integers for weights: int8.safetensors.
+for, since it would take the integers for weights: int8.safetensors. A GGUF file holds all of this
+by itself.
 """
 
 import hashlib
@@ -21,14 +22,17 @@ from typing import Any
 
 from engine.api import ModelUnavailable
 from engine.fim import FimLayout, layout_from_json, layout_to_json
+from engine.gguf_file import GgufHead, read_head
 from engine.serving import USUAL, Serving, serving_from_json
-from engine.shape import Outline, Shape, measures_of
+from engine.shape import GgufOutline, Outline, Shape, measures_of
 
 FORMAT = 1
 ABOUT = "footnote.json"
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 SCALE = "_scale"  # a tensor of int8 has one of its name and this: a float32 for each row
+# Keys of GGUF files that Footnote wrote: JSON as in footnote.json, and the hashes of the corpus.
+GGUF_LAYOUT, GGUF_SERVING, GGUF_CORPUS = "footnote.fim", "footnote.serving", "footnote.corpus_"
 INT8_ROWS = "int8 rows"  # the one quantization there is: symmetric, one scale per output channel
 _INDEX = "model.safetensors.index.json"
 _SHARD_BYTES = 45_000_000  # hosts of repositories refuse or warn above 50 MB
@@ -46,9 +50,9 @@ class CheckpointFolder:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A folder that was found complete. Its weights are not read yet."""
+    """A folder, or a GGUF file, that was found complete. Its weights are not read yet."""
 
-    folder: Path
+    folder: Path  # or the file
     name: str
     shape: Shape | Outline
     layout: FimLayout | None  # None: the folder does not say, its special tokens may
@@ -59,10 +63,12 @@ class Checkpoint:
 
 
 def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
-    """Open a folder of a model that this engine can run; see `open_folder` for `verify`.
+    """Open a model that this engine can run: a folder (see `open_folder` for `verify`), a GGUF file.
 
     Raises ModelUnavailable with a remedy, for another kind of model as for a damaged folder.
     """
+    if folder.is_file():
+        return _in_one_file(folder)
     found = open_folder(folder, verify=verify)
     about = found.about
     try:
@@ -85,6 +91,44 @@ def read_checkpoint(folder: Path, *, verify: bool = True) -> Checkpoint:
     )
 
 
+def _in_one_file(path: Path) -> Checkpoint:
+    """Of a file that Footnote wrote the layout and what it was trained on are known too."""
+    head = read_head(path)
+    try:
+        layout = json.loads(head.values.get(GGUF_LAYOUT, "null"))
+        serving = serving_from_json(json.loads(head.values.get(GGUF_SERVING, "{}")))
+        return Checkpoint(
+            folder=head.parts[0],
+            name=str(head.values.get("general.name") or path.stem),
+            shape=_outline(head),
+            layout=layout and layout_from_json(layout),
+            weights=head.parts,
+            corpus={
+                key: str(head.values[name])
+                for key in ("hash", "recipe_hash")
+                if (name := f"{GGUF_CORPUS}{key}") in head.values
+            },
+            serving=serving,
+        )
+    except (TypeError, ValueError) as error:
+        raise ModelUnavailable(f"{path} is damaged ({error}): copy it again") from error
+
+
+def _outline(head: GgufHead) -> GgufOutline:
+    number = head.number
+    heads = number("attention.head_count", 1)
+    width = number("attention.key_length") or number("embedding_length") // max(1, heads)
+    tokens = head.values.get("tokenizer.ggml.tokens", 0)
+    return GgufOutline(
+        vocabulary=len(tokens) if isinstance(tokens, list) else int(tokens),
+        positions=number("context_length", 2048),
+        kept=max(
+            1, 2 * number("block_count") * (number("attention.head_count_kv") or heads) * width
+        ),
+        why="it is a GGUF file",
+    )
+
+
 def open_folder(folder: Path, *, verify: bool = True) -> CheckpointFolder:
     """Open a folder; with `verify`, after hashing what footnote.json gives the hashes of.
 
@@ -93,7 +137,7 @@ def open_folder(folder: Path, *, verify: bool = True) -> CheckpointFolder:
     """
     if not folder.is_dir():
         raise ModelUnavailable(
-            f"no model at {folder}: name a checkpoint folder, or train one with "
+            f"no model at {folder}: name a checkpoint folder or a GGUF file, or train one with "
             "`footnote train pretrain`"
         )
     config = _json(folder / CONFIG)

@@ -13,7 +13,7 @@ from engine.healing import Spellings
 from engine.network import Network, Scores
 from engine.prefix_cache import PrefixCache, blocks
 from engine.sampling import certainty, greedy, runners_up
-from engine.tokenizer import TextStream, Tokenizer
+from engine.tokenizer import TextStream, Vocabulary
 
 _GUESSES = 3  # that run along with a token; more cost more than they bring
 
@@ -55,7 +55,7 @@ class Decoder:
     """A model with its memory of the last prompt. Serves one request at a time."""
 
     model: Network[Any]
-    tokenizer: Tokenizer
+    tokenizer: Vocabulary
     spellings: Spellings
     memory: Any  # what the model's new_cache gave
     ledger: PrefixCache
@@ -82,7 +82,7 @@ def decode(
 
     # 2. Prefill the rest, block by block.
     scores: Scores = np.empty((0, 0), np.float32)  # [rows, vocabulary]
-    for position, block in blocks(prompt, cached, ledger.block):
+    for position, block in blocks(prompt, cached, ledger.cuts):
         if reason := _interrupted(cancel, clock, deadline):
             break
         is_last = position + len(block) == len(prompt)
@@ -141,7 +141,7 @@ def decode(
 class _Said:
     """The answer so far, and how many of its tokens are, or are not only, what was owed."""
 
-    def __init__(self, tokenizer: Tokenizer, request: Request) -> None:
+    def __init__(self, tokenizer: Vocabulary, request: Request) -> None:
         self._stream = TextStream(tokenizer)
         self._owed = request.owed
         self.tokens: list[int] = []

@@ -9,6 +9,8 @@ from dataclasses import replace
 
 from engine.fim import FimLayout
 
+Sentinels = tuple[str, str, str, str]  # prefix, suffix, middle, and what ends a middle
+
 _PSM = ("<prefix>", "P", "<suffix>", "S", "<middle>")
 
 
@@ -68,13 +70,21 @@ SENTINELS = frozenset(
 )
 
 
-def layout_of(token_to_id: Callable[[str], int | None]) -> FimLayout | None:
-    """The first layout whose tokens the vocabulary has, or None: no such model."""
+def layout_of(
+    token_to_id: Callable[[str], int | None], named: Sentinels | None = None
+) -> FimLayout | None:
+    """The first layout whose tokens the vocabulary has, or None: no such model.
+
+    `named` are the sentinels that a file names itself: no others are then taken, and where none of
+    the layouts has them they make one.
+    """
     for layout in KNOWN:
         tokens = (layout.prefix, layout.suffix, layout.middle, layout.end)
+        if named and named[:3] != tokens[:3]:
+            continue
         if all(token_to_id(token) is not None for token in tokens):
             both = (layout.repo_name, layout.file_sep)
             if all(token_to_id(token) is not None for token in both if token):
                 return layout
             return replace(layout, repo_name="", file_sep="")
-    return None
+    return _alone(*named) if named else None

@@ -25,8 +25,8 @@ def load(
 ) -> Completer:
     """A completer in this process.
 
-    `model` is a checkpoint folder, None or "" for the embedded default, or "scripted:..." (see
-    engine.scripted). `backend` is native, openvino, torch or auto, `device` cpu, cuda, mps or auto,
+    `model` is a checkpoint folder, a GGUF file, None or "" for the embedded default, or
+    "scripted:..." (see engine.scripted). `backend` is native, openvino, torch, llama_cpp or auto, `device` cpu, cuda, mps or auto,
     `dtype` float32, bfloat16 or auto; `threads` 0 leaves the number to the machine, `prompt_tokens`
     0 to the model. `timings` is the file that says which backend was the fastest (engine.choice).
     Raises ModelUnavailable with the remedy.
@@ -90,12 +90,12 @@ def load_in_worker(
 
 
 def folder_of(model: str | Path | None) -> Path:
-    """The checkpoint folder meant; ModelUnavailable when the embedded default is not there."""
+    """The folder or GGUF file meant; ModelUnavailable when the embedded default is not there."""
     if model:
         return Path(model).expanduser().resolve()
     if not (DEFAULT_MODEL / "config.json").is_file():
         raise ModelUnavailable(
             "this installation has no embedded model: reinstall Footnote, or name a checkpoint "
-            "folder (`--model`, or the setting `footnote.model`)"
+            "folder or GGUF file (`--model`, or the setting `footnote.model`)"
         )
     return DEFAULT_MODEL

@@ -19,13 +19,14 @@ from engine.checkpoint import Checkpoint
 from engine.decoding import Decoded, Decoder, Request, decode
 from engine.fim import FimLayout, render, sentinel_ids
 from engine.gates import closed_gate
+from engine.gguf_tokenizer import GgufTokenizer
 from engine.healing import Spellings, taken_back
 from engine.layouts import layout_of
 from engine.prefix_cache import Shelf
 from engine.retokenizing import Retokenizer
-from engine.shape import Outline, Shape
+from engine.shape import GgufOutline, Outline, Shape
 from engine.surroundings import Surroundings, surroundings_of
-from engine.tokenizer import Tokenizer, load_tokenizer
+from engine.tokenizer import Vocabulary, load_tokenizer
 from engine.trimming import Draft, stop_rule, trim
 from engine.window import crop, window_of
 
@@ -54,7 +55,7 @@ class LocalCompleter:
         it if the wish leaves that open. torch's number of threads is set for the whole process.
         """
         self._checkpoint = checkpoint
-        self._tokenizer = load_tokenizer(checkpoint.folder / "tokenizer.json")
+        self._tokenizer = _tokenizer_of(checkpoint)
         self._layout = checkpoint.layout or _known_layout(checkpoint, self._tokenizer)
         try:
             self._ids = sentinel_ids(self._layout, self._tokenizer.id_of, self._tokenizer.encode)
@@ -74,7 +75,7 @@ class LocalCompleter:
         self._shelf = Shelf(
             lambda: model.new_cache(capacity),
             _sequences(checkpoint.shape, capacity),
-            is_exact=model.is_exact,
+            model.cuts,
         )
         ledger, memory = self._shelf.take([])
         self._decoder = Decoder(model, self._tokenizer, spellings, memory, ledger)
@@ -133,7 +134,7 @@ class LocalCompleter:
         return self._checkpoint.serving.min_confidence
 
     @property
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> Vocabulary:
         return self._tokenizer
 
     def _as_served(self, options: CompletionOptions) -> CompletionOptions:
@@ -216,8 +217,14 @@ def _sequences(shape: Shape | Outline, capacity: int) -> int:
     return max(1, min(_MOST_SEQUENCES, _CACHE_BYTES // each))
 
 
-def _known_layout(checkpoint: Checkpoint, tokenizer: Tokenizer) -> FimLayout:
-    layout = layout_of(tokenizer.id_of)
+def _tokenizer_of(checkpoint: Checkpoint) -> Vocabulary:
+    if isinstance(checkpoint.shape, GgufOutline):
+        return GgufTokenizer(checkpoint.folder)
+    return load_tokenizer(checkpoint.folder / "tokenizer.json")
+
+
+def _known_layout(checkpoint: Checkpoint, tokenizer: Vocabulary) -> FimLayout:
+    layout = layout_of(tokenizer.id_of, tokenizer.sentinels)
     if layout is None:
         raise ModelUnavailable(
             f"the model in {checkpoint.folder} has no fill-in-the-middle tokens: choose one that "

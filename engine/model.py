@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 -- its usual name
 
 from engine.api import ModelUnavailable
+from engine.cuts import COARSE
 from engine.linears import Kernel, Linear, choose_kernel, make_linear
 from engine.network import Scores
 from engine.sampling import certainty
@@ -96,6 +97,7 @@ class Model:
 
     device = "cpu"
     is_exact = False  # torch's products round differently for every number of rows
+    cuts = COARSE
 
     @property
     def dtype(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Floats, rotary_tables, weight
+from engine.cuts import ANYWHERE
 from engine.network import Scores
 from engine.shape import Shape
 
@@ -37,6 +38,7 @@ class NativeModel:
     device = "cpu"
     dtype = "int8"
     is_exact = True  # by construction, see kernel.c
+    cuts = ANYWHERE
 
     def __init__(
         self,

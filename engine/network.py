@@ -6,6 +6,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.cuts import Cuts
+
 Scores = NDArray[np.float32]  # [vocabulary], or [rows, vocabulary]
 
 
@@ -43,6 +45,11 @@ class Network(Protocol[Memory]):
 
         Then a cache may be taken up at any token, and guesses may run along with what is certain.
         """
+        ...
+
+    @property
+    def cuts(self) -> Cuts:
+        """How a prompt may be cut: ANYWHERE where that is exact, else something coarser."""
         ...
 
     def new_cache(self, capacity: int) -> Memory: ...

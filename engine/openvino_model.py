@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Floats
+from engine.cuts import ANYWHERE, COARSE
 from engine.network import Scores
 from engine.openvino_graph import build
 from engine.openvino_runtime import ov, paged_attention_transformation
@@ -66,6 +67,7 @@ class OpenVinoModel:
         self._request = self._compiled.create_infer_request()
         self._cache: PagedKeyValues | None = None
         self.is_exact = self._rows_are_exact()
+        self.cuts = ANYWHERE if self.is_exact else COARSE
 
     def _rows_are_exact(self) -> bool:
         """Run a few tokens in several companies: whether their scores are the same to the last bit.

@@ -8,7 +8,7 @@ well before the first changed character are those of the last time.
 from dataclasses import dataclass
 
 from engine.prefixes import common_prefix
-from engine.tokenizer import Tokenizer
+from engine.tokenizer import Vocabulary
 
 _MOST = 12  # texts remembered: both sides of the cursor in some files
 _LEAST = 512  # characters that make it worth while
@@ -25,7 +25,7 @@ class _Known:
 class Retokenizer:
     """Encodes texts whose beginning it may have seen. Serves one thread at a time."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Vocabulary) -> None:
         self._tokenizer = tokenizer
         self._known: list[_Known] = []  # the last one used stands last
 

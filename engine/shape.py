@@ -51,6 +51,11 @@ class Outline:
     why: str  # our own code cannot run it
 
 
+@dataclass(frozen=True, slots=True)
+class GgufOutline(Outline):
+    """The same of a GGUF file, which llama.cpp runs."""
+
+
 def shape_of(config: Mapping[str, Any]) -> Shape:
     """The shape in a config.json; ModelUnavailable names what our own code cannot run."""
     if why := _foreign(config):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.api import ModelUnavailable
 from engine.backends import Wish, network_of
 from engine.checkpoint import Checkpoint
-from engine.prefix_cache import BLOCK, LONG_BLOCK
+from engine.prefix_cache import blocks
 
 PROMPT = 256  # tokens that are timed where nobody says how many
 _GUESSED = 4  # rows of a step with which guesses run
@@ -28,18 +28,16 @@ class Timing:
     rows_ms: float = 0.0  # of _GUESSED tokens
     prompt_ms: float = 0.0  # of `prompt_tokens`
     prompt_tokens: int = PROMPT
-    is_exact: bool = False  # so that guesses run along, and a keystroke recomputes no block
+    is_exact: bool = False  # so that guesses run along
+    again: int = 1  # tokens of the prompt that a keystroke recomputes
     problem: str = ""
 
     @property
     def line_ms(self) -> float:
         """A line after a keystroke, as its way to take up a cache has it computed."""
         prompt = self.prompt_ms / self.prompt_tokens  # a token's
-        if self.is_exact:
-            steps, again = _TOKENS / _TOKENS_A_STEP * self.rows_ms, 1.0
-        else:
-            steps, again = _TOKENS * self.step_ms, BLOCK / 2
-        return steps + prompt * (again + PROMPT * _PROMPT_SHARE)
+        steps = _TOKENS / _TOKENS_A_STEP * self.rows_ms if self.is_exact else _TOKENS * self.step_ms
+        return steps + prompt * (self.again + PROMPT * _PROMPT_SHARE)
 
 
 def time_backends(
@@ -60,12 +58,10 @@ def _time(checkpoint: Checkpoint, wish: Wish, prompt_tokens: int) -> Timing:
     count = min(prompt_tokens, checkpoint.shape.positions - _GUESSED)
     tokens = [each * 7919 % checkpoint.shape.vocabulary for each in range(1, count + _GUESSED + 1)]
     cache = model.new_cache(count + _GUESSED)
-    size = LONG_BLOCK if model.is_exact else BLOCK
 
     def prompt() -> None:
-        for place in range(0, count, size):
-            part = tokens[place : min(place + size, count)]
-            model.scores(part, place, cache, int(place + size >= count))
+        for place, part in blocks(tokens[:count], 0, model.cuts):
+            model.scores(part, place, cache, int(place + len(part) == count))
 
     def step(rows: int) -> Callable[[], object]:
         return lambda: model.scores(tokens[count : count + rows], count, cache, rows)
@@ -80,6 +76,7 @@ def _time(checkpoint: Checkpoint, wish: Wish, prompt_tokens: int) -> Timing:
         rows_ms=_least(step(_GUESSED), 4 * _ROUNDS),
         prompt_tokens=count,
         is_exact=model.is_exact,
+        again=max(model.cuts.least, model.cuts.grain // 2),
     )
 
 

@@ -3,16 +3,56 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from engine.api import ModelUnavailable
-from engine.layouts import SENTINELS
+from engine.layouts import SENTINELS, Sentinels
 
 _INCOMPLETE = "\ufffd"  # what a decoder shows for bytes that are no whole character yet
 
 
+class Vocabulary(Protocol):
+    """What completing needs of a vocabulary, wherever it comes from; see Tokenizer for the rest."""
+
+    @property
+    def special_ids(self) -> frozenset[int]: ...
+
+    @property
+    def special_texts(self) -> tuple[str, ...]: ...
+
+    @property
+    def opening(self) -> list[int]: ...
+
+    @property
+    def is_local(self) -> bool: ...
+
+    @property
+    def sentinels(self) -> Sentinels | None:
+        """The spellings that it names itself, beyond having the tokens."""
+        ...
+
+    @property
+    def size(self) -> int: ...
+
+    def id_of(self, token: str) -> int | None: ...
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def encode_with_starts(self, text: str) -> tuple[list[int], list[int]]: ...
+
+    def encode_words(self, text: str) -> tuple[list[int], list[int], list[int | None]]: ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+    def pieces(self) -> list[str]: ...
+
+    def split(self, text: str) -> list[str]: ...
+
+
 class Tokenizer:
     """A byte-level BPE vocabulary. Any text can be encoded, lone surrogates included."""
+
+    sentinels: Sentinels | None = None
 
     def __init__(self, vocabulary: Any) -> None:
         """Wrap a `tokenizers.Tokenizer`."""
@@ -72,7 +112,7 @@ class Tokenizer:
 class TextStream:
     """Turns tokens into text as they come; never shows half a character."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Vocabulary) -> None:
         self._tokenizer = tokenizer
         self._pending: list[int] = []
         self.text = ""
@@ -162,10 +202,10 @@ def _inside(step: dict[str, Any]) -> dict[str, Any]:
 
 def load_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json; ModelUnavailable when it is damaged."""
-    from tokenizers import Tokenizer as Vocabulary
+    from tokenizers import Tokenizer as Library
 
     try:
         text = path.read_text(encoding="utf-8")
-        return Tokenizer(Vocabulary.from_str(as_parts(text)))
+        return Tokenizer(Library.from_str(as_parts(text)))
     except Exception as error:  # the library raises bare Exceptions
         raise ModelUnavailable(f"{path} is damaged ({error}): copy the folder again") from error

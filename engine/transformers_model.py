@@ -14,6 +14,7 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, DynamicS
 
 from engine import attention
 from engine.api import ModelUnavailable
+from engine.cuts import COARSE
 from engine.linears import Kernel, make_linear
 from engine.network import Scores
 from engine.sampling import certainty
@@ -82,6 +83,7 @@ class TransformersModel:
     """A model of transformers', ready to run."""
 
     is_exact = False  # torch's products round differently for every number of rows
+    cuts = COARSE
 
     def __init__(self, net: Any, *, positions: int, kernel: Kernel | None = None) -> None:
         """Take a PreTrainedModel that is in place; its linears are packed where the kernel is.

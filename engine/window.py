@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from engine.api import Gap
 from engine.retokenizing import Retokenizer
-from engine.tokenizer import Tokenizer, clean
+from engine.tokenizer import Vocabulary, clean
 
 # What a completion may depend on. Generous: at most about a third of it becomes tokens.
 _PREFIX_CHARACTERS = 32_768
@@ -57,7 +57,7 @@ def unix_lines(text: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-def window_of(gap: Gap, tokenizer: Tokenizer | Retokenizer, room: int) -> Window:
+def window_of(gap: Gap, tokenizer: Vocabulary | Retokenizer, room: int) -> Window:
     """The tokens to show, at most `room` of prefix and suffix together and 48 of the path.
 
     Three quarters of the room belong to the prefix; what one side does not use the other may have.

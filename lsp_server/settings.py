@@ -125,7 +125,8 @@ class Settings:
         _EXCLUDED, "No suggestions in files whose path matches one of these patterns."
     )
     model: str = _setting(
-        "", "Folder of the model (a checkpoint). Empty: the model that comes with Footnote."
+        "",
+        "Folder of the model (a checkpoint), or a GGUF file. Empty: the model that comes with Footnote.",
     )
     backend: str = _setting(
         "auto",

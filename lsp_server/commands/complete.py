@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         help="from 1, in characters: 1 is before the first",
     )
     parser.add_argument("--json", action="store_true", help="everything as one JSON object")
-    parser.add_argument("--model", metavar="FOLDER", help="another model than the embedded one")
+    parser.add_argument(
+        "--model", metavar="PATH", help="another model: a checkpoint folder or a GGUF file"
+    )
     parser.add_argument(
         "--backend", default="auto", metavar="NAME", help="native, openvino or torch"
     )

@@ -46,7 +46,9 @@ def main(argv: list[str]) -> int:
         "they belong together.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--model", metavar="FOLDER", help="check this model instead")
+    parser.add_argument(
+        "--model", metavar="PATH", help="check this model instead: a folder or a GGUF file"
+    )
     parser.add_argument(
         "--backend", default="auto", metavar="NAME", help="as the setting: native, openvino, torch"
     )
@@ -183,12 +185,14 @@ def _model(model: str | None, backend: str, info: list[Any]) -> Check:
 
 def _backend(about: ModelInfo, asked: str) -> Check:
     """Which one runs the model, and why that one."""
-    from engine.backends import Wish
+    from engine.backends import LLAMA_CPP, Wish
     from engine.checkpoint import read_checkpoint
     from engine.choice import FILE, timings_of
     from indexer.home import data_home
 
     taken = Wish(about.backend, device=about.device).name
+    if about.backend == LLAMA_CPP:
+        return Check("backend", OK, f"{taken}, which runs GGUF files")
     if asked != "auto":
         return Check("backend", OK, f"{taken}, as asked")
     file = data_home() / FILE

@@ -105,7 +105,7 @@ def test_the_fastest_is_taken_where_it_is_so_clearly() -> None:
 
 
 def test_guesses_count_where_they_run_and_recomputing_where_it_is_needed() -> None:
-    plain = timing(NATIVE, 1.0, rows_ms=1.2, prompt_ms=256.0)
+    plain = timing(NATIVE, 1.0, rows_ms=1.2, prompt_ms=256.0, again=32)
     exact = timing(NATIVE, 1.0, rows_ms=1.2, prompt_ms=256.0, is_exact=True)
 
     assert plain.line_ms == pytest.approx(8 * 1.0 + 32 + 32)

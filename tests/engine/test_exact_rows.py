@@ -12,6 +12,7 @@ import pytest
 import engine
 from engine import CancelToken, CompletionOptions, Gap, ModelUnavailable
 from engine.backends import NATIVE, OPENVINO, installed
+from engine.cuts import ANYWHERE
 from engine.decoding import Decoder, Request, decode
 from engine.local import LocalCompleter
 from engine.prefix_cache import PrefixCache
@@ -36,7 +37,7 @@ def exact(request: Any, tmp_path_factory: pytest.TempPathFactory) -> LocalComple
 def fresh(completer: LocalCompleter) -> Decoder:
     own = completer._decoder
     memory = own.model.new_cache(1024)
-    return Decoder(own.model, own.tokenizer, own.spellings, memory, PrefixCache(is_exact=True))
+    return Decoder(own.model, own.tokenizer, own.spellings, memory, PrefixCache(ANYWHERE))
 
 
 class Plain:

@@ -158,7 +158,7 @@ def test_who_asks_for_what_gets_it_or_hears_why_not(monkeypatch: pytest.MonkeyPa
     assert chosen(Wish(backend="torch")) == "torch"
     with pytest.raises(ModelUnavailable, match="int8"):
         chosen(Wish(backend="openvino", dtype="float32"))
-    with pytest.raises(ModelUnavailable, match="use native, openvino, torch or auto"):
+    with pytest.raises(ModelUnavailable, match="use native, openvino, torch, llama_cpp or auto"):
         chosen(Wish(backend="onnx"))
     monkeypatch.setattr("engine.backends.library", lambda: None)
     assert chosen(Wish()) == "openvino"

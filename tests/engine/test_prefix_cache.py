@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.cuts import ANYWHERE, Cuts
 from engine.prefix_cache import BLOCK, PrefixCache, Shelf, blocks
 
 
@@ -56,7 +57,7 @@ def test_blocks_cover_the_rest_of_a_prompt() -> None:
 
 
 def test_every_token_is_kept_where_that_is_exact() -> None:
-    ledger = PrefixCache(is_exact=True)
+    ledger = PrefixCache(ANYWHERE)
     ledger.store([1, 2, 3])
     ledger.store([4])
 
@@ -66,6 +67,28 @@ def test_every_token_is_kept_where_that_is_exact() -> None:
     assert ledger.common([1]) == 0
 
 
+def test_a_grain_and_the_least_of_a_last_block_are_kept_to() -> None:
+    cuts = Cuts(grain=4, least=3, block=8)
+    prompt = list(range(30))
+    ledger = PrefixCache(cuts)
+    for _, block in blocks(prompt, ledger.rewind(prompt), cuts):
+        ledger.store(block)
+
+    assert [len(part) for _, part in blocks(prompt, 0, cuts)] == [8, 8, 8, 6]
+    assert [len(part) for _, part in blocks(prompt[:26], 0, cuts)] == [8, 8, 4, 6]
+    assert [len(part) for _, part in blocks(prompt[:2], 0, cuts)] == [2]
+    assert ledger.common([*prompt, 7, 7]) == 28
+    assert ledger.common([*prompt[:29], 7]) == 24
+    assert ledger.common(prompt[:2]) == 0
+
+
+def test_a_prompt_below_the_least_is_not_kept() -> None:
+    ledger = PrefixCache(Cuts(grain=1, least=2, block=8))
+    ledger.store([1])
+
+    assert ledger.common([1, 2, 3]) == 0
+
+
 def shelf(most: int = 2) -> Shelf[list[int]]:
     made: list[int] = []
 
@@ -73,7 +96,7 @@ def shelf(most: int = 2) -> Shelf[list[int]]:
         made.append(len(made))
         return [made[-1]]
 
-    return Shelf(make, most, is_exact=True)
+    return Shelf(make, most, ANYWHERE)
 
 
 def use(sequences: Shelf[list[int]], prompt: list[int]) -> int:

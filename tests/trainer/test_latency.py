@@ -240,9 +240,9 @@ def test_every_backend_is_timed_or_says_why_not(
     result = json.loads(capsys.readouterr().out)
 
     assert code == 0
-    assert [each["backend"] for each in result["backends"]] == list(BACKENDS)
+    assert {each["backend"] for each in result["backends"]} >= set(BACKENDS)
     assert all(bool(each["problem"]) != (each["step_ms"] > 0) for each in result["backends"])
-    assert result["backends"][-1]["step_ms"] > 0
+    assert any(each["backend"] == "torch" and each["step_ms"] > 0 for each in result["backends"])
     assert bench.main(["backends", "--model", str(model)]) == 0
     assert f"{result['chosen']} is the choice" in capsys.readouterr().out
 

@@ -3,18 +3,29 @@
 import argparse
 import json
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engine.api import ModelUnavailable
-from engine.backends import AUTO, BACKENDS, DEVICES, Wish, candidates, installed
+from engine.backends import (
+    AUTO,
+    BACKENDS,
+    DEVICES,
+    LLAMA_CPP,
+    Wish,
+    candidates,
+    installed,
+)
 from engine.checkpoint import Checkpoint, read_checkpoint
 from engine.choice import FILE, fastest, remember
+from engine.shape import GgufOutline
 from engine.timing import Timing, time_backends
 from indexer.home import data_home
 from trainer.evaluation.latency import machine
-from trainer.evaluation.report import model_folder, quiet, table, write_json
+from trainer.evaluation.report import model_path, quiet, table, write_json
 
 _PROMPT = 768  # tokens
 
@@ -23,17 +34,24 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     quiet()
     try:
-        checkpoint = read_checkpoint(model_folder(options.model))
+        checkpoint = read_checkpoint(model_path(options.model))
         wish = Wish(threads=options.threads, device=options.device)
         order = candidates(wish, checkpoint.shape)
         timings = list(time_backends(checkpoint, order, prompt_tokens=_PROMPT))
+        beside = list(_converted(checkpoint, wish))
     except (ModelUnavailable, OSError, ValueError) as error:
         sys.stderr.write(f"footnote bench backends: {error}\n")
         return 2
-    best = fastest(order, timings)
-    if options.remember:
+    in_file = isinstance(checkpoint.shape, GgufOutline)
+    best = order[0] if in_file and not timings[0].problem else fastest(order, timings)
+    if options.remember and not in_file:
         _remember(checkpoint, wish, timings)
-    timings += [Timing(each, problem="not installed") for each in BACKENDS if not installed(each)]
+    timings += beside
+    timings += [
+        Timing(each, problem="not installed")
+        for each in BACKENDS
+        if not in_file and not installed(each)
+    ]
     if options.json:
         result = {
             "machine": machine(),
@@ -52,6 +70,25 @@ def main(argv: list[str]) -> int:
         else "\nNone of them runs this model."
     )
     return 0
+
+
+def _converted(checkpoint: Checkpoint, wish: Wish) -> Iterator[Timing]:
+    """llama.cpp with the weights of a folder as Q8_0, where it is here and knows such a model."""
+    if isinstance(checkpoint.shape, GgufOutline) or not installed(LLAMA_CPP):
+        return
+    from trainer.release import gguf_file
+    from trainer.release.source import ReleaseError, read_source
+
+    with tempfile.TemporaryDirectory(prefix="footnote-") as scratch:
+        file = Path(scratch) / "model.gguf"
+        try:
+            gguf_file.write(gguf_file.plan(read_source(checkpoint.folder)), file, "q8_0", facts={})
+        except (ReleaseError, ImportError) as error:
+            yield Timing(LLAMA_CPP, problem=str(error))
+            return
+        converted = read_checkpoint(file)
+        order = candidates(wish, converted.shape)
+        yield from time_backends(converted, order, prompt_tokens=_PROMPT)
 
 
 def _remember(checkpoint: Checkpoint, wish: Wish, timings: list[Timing]) -> None:
@@ -86,7 +123,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Load a model into every backend that is installed here and time a step and a "
         "prompt; takes some ten seconds.",
     )
-    parser.add_argument("--model", type=Path, help="checkpoint folder (default: the embedded one)")
+    parser.add_argument(
+        "--model", type=Path, help="checkpoint folder or GGUF file (default: the embedded one)"
+    )
     parser.add_argument("--threads", type=int, default=0, help="0: what each takes by itself")
     parser.add_argument(
         "--device", choices=(AUTO, *DEVICES), default=AUTO, help="only those that run there"

@@ -12,7 +12,7 @@ from indexer.shards import CorpusUnavailable
 from trainer.commands.bench_completion import typing_sessions
 from trainer.evaluation.latency import machine, memory_mb
 from trainer.evaluation.replay import Replay, replay
-from trainer.evaluation.report import model_folder, write_json
+from trainer.evaluation.report import model_path, write_json
 
 
 def main(argv: list[str]) -> int:
@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> Replay:
     import engine
 
     typed = typing_sessions(options.folder, options.sessions, options.keystrokes)
-    worker = engine.load_in_worker(model_folder(options.model))
+    worker = engine.load_in_worker(model_path(options.model))
     try:
         worker.describe()
         for seen in replay(worker, typed, options.minutes, lambda: memory_mb(worker.process_id)):
@@ -63,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "folder", nargs="?", type=Path, help="source files (default: the held-out packages)"
     )
-    parser.add_argument("--model", type=Path, help="checkpoint folder (default: the embedded one)")
+    parser.add_argument(
+        "--model", type=Path, help="checkpoint folder or GGUF file (default: the embedded one)"
+    )
     parser.add_argument("--minutes", type=float, default=30, help="how long (default 30)")
     parser.add_argument("--sessions", type=int, default=24, help="files to work in (default 24)")
     parser.add_argument("--keystrokes", type=int, default=30, help="in each file (default 30)")

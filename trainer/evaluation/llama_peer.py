@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from engine.decoding import Request
-from engine.tokenizer import Tokenizer
+from engine.tokenizer import Vocabulary
 from trainer.evaluation.latency import Sample
 
 _CONTEXT = 2048  # tokens
@@ -54,7 +54,7 @@ class LlamaServer:
     def process_id(self) -> int:
         return self._child.pid
 
-    def run(self, request: Request, tokenizer: Tokenizer) -> tuple[Sample, list[int]]:
+    def run(self, request: Request, tokenizer: Vocabulary) -> tuple[Sample, list[int]]:
         """Time one line. What the engine takes back to heal a word is typed text to llama.cpp."""
         prompt = [*request.prompt, *tokenizer.encode(request.owed)]
         body = {

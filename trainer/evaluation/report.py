@@ -137,6 +137,14 @@ def quiet() -> None:
     voice.disable_progress_bar()
 
 
+def model_path(given: Path | None) -> Path:
+    """The same, or a GGUF file: for what needs a completer only."""
+    from engine.loading import folder_of
+
+    path = folder_of(given)
+    return path if path.is_file() else model_folder(given)
+
+
 def model_folder(given: Path | None) -> Path:
     """The folder meant: the given one, or the embedded default.
 

@@ -114,12 +114,10 @@ def _write_int8(folder: Path, wish: Wish, checked: Checked) -> Stored:
 def _write_gguf(staging: Path, wish: Wish, checked: Checked, kind: str) -> Stored:
     assert checked.gguf is not None
     path = staging / f"{checked.source.name}-{kind.upper()}.gguf"
-    corpus = dict(checked.source.about.get("corpus", {}))
     facts = {
         "general.license": wish.licence.hub,
         "general.license.link": wish.licence.url,
         "footnote.made_from": checked.hash,
-        "footnote.corpus_hash": str(corpus.get("hash", "")),
     }
     gguf_file.write(checked.gguf, path, kind, facts={k: v for k, v in facts.items() if v})
     return Stored(f"GGUF {kind.upper()}", path.name, path.stat().st_size)

@@ -1,5 +1,6 @@
 """Writes a checkpoint as one file for llama.cpp, by the gguf package, and reads it back."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.checkpoint import GGUF_CORPUS, GGUF_LAYOUT, GGUF_SERVING
+from engine.fim import layout_to_json
 from trainer.release.architectures import Architecture, Placed, architecture_of
 from trainer.release.source import ReleaseError, Source
 from trainer.release.vocabularies import GgufVocabulary, gguf_vocabulary
@@ -39,7 +42,7 @@ def plan(source: Source) -> GgufPlan:
 def write(made: GgufPlan, path: Path, kind: str, *, facts: Mapping[str, str]) -> None:
     """Write one file of a type in `TYPES`; the weights pass through memory one by one.
 
-    `facts` are keys of ours (footnote.corpus_hash, ...) and the licence.
+    `facts` are what the source does not know: the licence, and keys of ours.
     """
     import gguf
 
@@ -115,7 +118,7 @@ def _describe(writer: Any, made: GgufPlan, kind: str, facts: Mapping[str, str]) 
     writer.add_name(made.source.name)
     writer.add_file_type(kinds[kind])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    for key, value in facts.items():
+    for key, value in {**_own(made.source), **facts}.items():
         writer.add_string(key, value)
     made.architecture.describe(writer)
     words = made.vocabulary
@@ -135,6 +138,17 @@ def _describe(writer: Any, made: GgufPlan, kind: str, facts: Mapping[str, str]) 
     writer.add_add_space_prefix(value=False)
     for role, token in words.roles.items():
         writer.add_uint32(f"tokenizer.ggml.fim_{role}_token_id", token)
+
+
+def _own(source: Source) -> dict[str, str]:
+    """What llama.cpp has no keys for; without them nobody would ask in our order."""
+    corpus, serving = (dict(source.about.get(key, {})) for key in ("corpus", "serving"))
+    named = {
+        GGUF_LAYOUT: json.dumps(layout_to_json(source.layout)),
+        GGUF_SERVING: json.dumps(serving) if serving else "",
+        **{f"{GGUF_CORPUS}{key}": str(corpus.get(key, "")) for key in ("hash", "recipe_hash")},
+    }
+    return {key: value for key, value in named.items() if value}
 
 
 def read(made: GgufPlan, path: Path) -> Iterator[tuple[str, Any]]:
