@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rapidfuzz.distance import LCSseq
 
 from indexer.attribution.fingerprints import grams
-from indexer.attribution.lexing import ARGUMENT, NAME_ID, PROSE, Ids, Places, Tokens
+from indexer.attribution.tokens import ARGUMENT, NAME_ID, PROSE, Ids, Places, Tokens
 
 MIN_ABSTRACT_BLOCK = 6
 MIN_EXACT_BLOCK = 5

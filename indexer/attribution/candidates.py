@@ -104,8 +104,4 @@ class Chunks:
 
 def names_of(words: Iterable[str]) -> set[str]:
     """Which token texts are worth a term: names of three letters or more."""
-    return {
-        word
-        for word in (each.rstrip(" ") for each in words)
-        if len(word) >= _SHORTEST_NAME and not word[0].isdigit()
-    }
+    return {word for word in words if len(word) >= _SHORTEST_NAME and not word[0].isdigit()}

@@ -1,167 +1,262 @@
-"""How the languages are cut into tokens: five families, each one regular expression and its reserved words."""
+"""How the languages are cut into tokens: for each a table of its strings, comments and reserved words.
 
-import builtins
-import keyword
-import re
+Both lexers, native/lexer.c and patterns.py, read these tables; neither knows a language.
+"""
+
 from dataclasses import dataclass
-from functools import cache
 
-# Names, numbers and punctuation with one optional blank after them: the blank is part of the match
-# because skipping it separately costs the regex engine a fresh attempt at every alternative.
-_WORD = r"[A-Za-z_0-9]++ ?"
-_MARK = r"[-().,:=\[\]{}+*%<>!&|^@~;?] ?"
-_NEWLINE = r"\n[ \t\n\f]*+"
-_REST = r"\w++|[^\w\s]"
-_DOUBLE = r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?'
-_SINGLE = r"'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'?"
-_TRIPLE = (
-    r'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:"""|\\?\Z)'
-    r"|'''[^'\\]*+(?:(?:\\.|'(?!''))[^'\\]*+)*+(?:'''|\\?\Z)"
+from indexer.attribution import reserved
+from indexer.attribution.tokens import (
+    CALLED,
+    COMMENT,
+    DOT,
+    KEPT,
+    MARK,
+    OPEN,
+    PREFIX,
+    STRING,
+    word_id,
 )
-_TEMPLATE = r"`[^`\\$]*+(?:(?:\\.|\$(?:\{[^{}`]*+\})?)[^`\\$]*+)*+`?"
-_HASH_COMMENT = r"#[^\n]*+"
-_SLASH_COMMENT = r"//[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\*?\Z)"
-# A slash starts a regular expression only where no value can stand before it. The bounds keep a text
-# of nothing but such slashes from being read to its end from each of them.
-_REGEX = (
-    r"(?:(?<=[=(,:\[!&|?{};])|(?<=[=(,:\[!&|?] )|(?<=return ))/(?![*/ ])"
-    r"(?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.){0,200}+\]){1,1500}+/[a-z]*+"
-)
+
+# Shapes of spans, as native/lexer.c numbers them: what is special about them but for their marks.
+PLAIN_SHAPE, SEPARATE, CHARACTER, PATTERN, HEREDOC, RAW = range(6)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A string, a comment, or a mark of several bytes (which closes nothing)."""
+
+    opening: str
+    closing: str = ""  # "\n": the end of the line, which is no part of it
+    kind: int = STRING
+    escapes: bool = False  # a backslash takes the next byte with it
+    lines: bool = False  # may run over several lines
+    shape: int = PLAIN_SHAPE
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Family:
+    """One way of cutting text. `kept` words survive abstraction; `called` ones only before a parenthesis."""
+
+    name: str
+    spans: tuple[Span, ...] = ()
+    kept: frozenset[str] = frozenset()
+    called: frozenset[str] = frozenset()
+    prefixes: frozenset[str] = frozenset()  # words that belong to a string directly after them
+    docstrings: bool = False  # a string alone on its lines is prose
+    abstract: bool = True  # the semi-abstract form says something in this family
+    folds: bool = False  # words are the same in capitals
+    islands: tuple[tuple[str, str], ...] = ()  # elements whose inside is of another family
+
+    def __post_init__(self) -> None:
+        # Side by side where they begin alike, the longest first.
+        ordered = sorted(self.spans, key=lambda each: (each.opening[0], -len(each.opening)))
+        object.__setattr__(self, "spans", tuple(ordered))
+
+    def reserved(self) -> dict[int, int]:
+        """Exact id to kind of the words that are the language's."""
+        kinds = {PREFIX: self.prefixes, CALLED: self.called, KEPT: self.kept}
+        return {word_id(word): kind for kind, words in kinds.items() for word in words}
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_PYTHON_KEPT = frozenset(keyword.kwlist) | frozenset(
-    name for name in dir(builtins) if name[0].isupper() or name.startswith("__")
-)
-_PYTHON_CALLED = frozenset(
-    name for name in dir(builtins) if name[0].islower() and name not in _PYTHON_KEPT
-) - {"copyright", "credits", "exit", "license", "quit"}
-
-# Not the contextual words of TypeScript (type, number, constructor, ...): people name variables so.
-_SCRIPT_KEPT = _words(
-    """async await break case catch class const continue debugger default delete do else enum export
-    extends false finally for function if implements import in instanceof interface let new null of
-    private protected public return static super switch this throw true try typeof undefined var void
-    while with yield
-    Array ArrayBuffer BigInt Boolean DataView Date Error Float32Array Float64Array Infinity Int32Array
-    JSON Map Math NaN Number Object Promise Proxy RangeError ReferenceError Reflect RegExp Set String
-    Symbol SyntaxError TypeError Uint16Array Uint32Array Uint8Array URL WeakMap WeakSet console
-    exports globalThis require window"""
-)
-_SCRIPT_CALLED = _words(
-    """clearInterval clearTimeout decodeURIComponent encodeURIComponent fetch isFinite isNaN
-    parseFloat parseInt queueMicrotask requestAnimationFrame setInterval setTimeout structuredClone"""
-)
-_BRACES_KEPT = _words(
-    """abstract as assert async auto await bool boolean break byte case catch chan char class const
-    constexpr continue crate default defer delete do double dyn else elif endif enum error explicit
-    export extends extern false final finally float fn for foreach friend func go goto if ifdef ifndef
-    impl implements import in include inline int int16_t int32_t int64_t int8_t interface internal is
-    let long loop macro_rules map match mod move mut namespace new nil noexcept null nullptr operator
-    override package priv private protected pub public range readonly ref register return self sealed
-    short signed size_t sizeof static std string struct super switch template this throw throws trait
-    true try type typedef typename u16 u32 u64 u8 uint16_t uint32_t uint64_t uint8_t i16 i32 i64 i8 f32
-    f64 usize isize str union unsafe unsigned use using val var vector virtual void volatile when where
-    while yield Box Err None Ok Option Result Self Some String Vec"""
-)
-_HASHED_KEPT = _words(
-    """alias and begin break case class continue def do done elif else elsif end ensure esac exit
-    export false fi for function if in local module next nil not or redo require rescue retry return
-    self shift source sub super then true undef unless unset until use when while yield my our"""
-)
-_HASHED_CALLED = _words(
-    "cat cd cp echo eval exec grep mkdir mv print printf puts raise read rm sed set test"
-)
+def _string(quote: str, closing: str = "", *, lines: bool = False, escapes: bool = True) -> Span:
+    return Span(quote, closing or quote, escapes=escapes, lines=lines)
 
 
-@dataclass(frozen=True)
-class Family:
-    """One way of cutting text. `kept` words survive abstraction; `called` ones only before a parenthesis."""
-
-    name: str
-    pattern: re.Pattern[str]
-    spans: re.Pattern[str]  # strings and comments alone
-    comments: tuple[str, ...]  # how a comment token begins
-    kept: frozenset[str]
-    called: frozenset[str]
-    docstrings: bool = False  # a string alone on its lines is prose
-    abstract: bool = True  # the semi-abstract form says something in this family
+def _block(opening: str, closing: str) -> Span:
+    return Span(opening, closing, COMMENT, lines=True)
 
 
-def _family(name: str, *alternatives: str, **fields: object) -> Family:
-    pattern = re.compile("|".join((_WORD, _MARK, _NEWLINE, *alternatives, _REST)), re.DOTALL)
-    spans = re.compile("|".join(alternatives) or "(?!)", re.DOTALL)
-    return Family(name, pattern, spans, **fields)  # type: ignore[arg-type]  # fields are named below
+def _remark(opening: str, shape: int = PLAIN_SHAPE) -> Span:
+    return Span(opening, "\n", COMMENT, shape=shape)
 
 
-PYTHON = _family(
+_DOUBLE, _SINGLE = _string('"'), _string("'")
+_SLASHES = (_remark("//"), _block("/*", "*/"))
+
+PYTHON = Family(
     "python",
-    *(_TRIPLE, _DOUBLE, _SINGLE, _HASH_COMMENT),
-    comments=("#",),
-    kept=_PYTHON_KEPT,
-    called=_PYTHON_CALLED,
+    (_string('"""', lines=True), _string("'''", lines=True), _DOUBLE, _SINGLE, _remark("#")),
+    reserved.PYTHON,
+    reserved.PYTHON_CALLED,
+    prefixes=reserved.PYTHON_PREFIXES,
     docstrings=True,
 )
-SCRIPT = _family(
+SCRIPT = Family(
     "script",
-    *(_DOUBLE, _SINGLE, _TEMPLATE, _SLASH_COMMENT, _REGEX),
-    comments=("//", "/*"),
-    kept=_SCRIPT_KEPT,
-    called=_SCRIPT_CALLED,
+    (*_SLASHES, _DOUBLE, _SINGLE, _string("`", lines=True), Span("/", shape=PATTERN)),
+    reserved.SCRIPT,
+    reserved.SCRIPT_CALLED,
 )
-BRACES = _family(
+# A quote may also stand in a number or begin a lifetime: it is one of a character only if that is all.
+_CHARACTER = Span("'", "'", shape=CHARACTER)
+_SCOPE, _ARROW = Span("::", kind=DOT), Span("->", kind=DOT)  # what follows is named elsewhere
+_PADDED = _remark("#", SEPARATE)  # as in $# and a#b, where it is no remark
+
+C = Family(
+    "c",
+    (*_SLASHES, _DOUBLE, _CHARACTER, _ARROW),
+    reserved.C,
+    reserved.C_CALLED,
+    prefixes=_words("L u U u8"),
+)
+CPP = Family(
+    "cpp",
+    (*_SLASHES, _DOUBLE, _CHARACTER, _SCOPE, _ARROW,
+     *(Span(f'{prefix}R"', lines=True, shape=RAW) for prefix in ("", "L", "u", "U", "u8"))),
+    reserved.CPP,
+    reserved.C_CALLED,
+    prefixes=C.prefixes,
+)  # fmt: skip
+JAVA = Family(
+    "java",
+    # What follows an @ is an annotation's name, which is its library's.
+    (*_SLASHES, _string('"""', lines=True), _DOUBLE, _CHARACTER, _SCOPE, Span("@", kind=DOT)),
+    reserved.JAVA,
+)
+CSHARP = Family(
+    "csharp",
+    (*_SLASHES, _string('"""', lines=True, escapes=False), _DOUBLE, _string('$"', '"'), _CHARACTER,
+     # In these a quote is doubled, which reads as two strings side by side, and those as one.
+     *(_string(f'{mark}"', '"', lines=True, escapes=False) for mark in ("@", "$@", "@$")), _SCOPE),
+    reserved.CSHARP,
+)  # fmt: skip
+GO = Family(
+    "go",
+    (*_SLASHES, _DOUBLE, _CHARACTER, _string("`", lines=True, escapes=False)),
+    reserved.GO,
+    reserved.GO_CALLED,
+)
+RUST = Family(
+    "rust",
+    (*_SLASHES, _string('"', lines=True), _CHARACTER, _SCOPE,
+     *(_string(f'{prefix}{"#" * fences}"', f'"{"#" * fences}', lines=True, escapes=False)
+       for prefix in ("r", "br", "cr") for fences in range(4))),
+    reserved.RUST,
+    prefixes=_words("b c"),
+)  # fmt: skip
+PHP = Family(
+    "php",
+    (*_SLASHES, _remark("#"), Span("#[", kind=OPEN), _DOUBLE, _SINGLE,
+     Span("<<<", lines=True, shape=HEREDOC), _SCOPE, _ARROW),
+    reserved.PHP,
+    reserved.PHP_CALLED,
+)  # fmt: skip
+BRACES = Family(  # Kotlin, Scala, Swift, Dart, ...
     "braces",
-    *(_DOUBLE, _SINGLE, _SLASH_COMMENT),
-    comments=("//", "/*"),
-    kept=_BRACES_KEPT,
-    called=frozenset(),
+    (*_SLASHES, _string('"""', lines=True, escapes=False), _DOUBLE, _SINGLE, _SCOPE, _ARROW),
+    reserved.BRACES,
 )
-HASHED = _family(
+SHELL = Family(
+    "shell",
+    (_PADDED, _string('"', lines=True), _string("'", lines=True, escapes=False), _string("$'", "'"),
+     Span("<<", lines=True, shape=HEREDOC), Span("<<<", kind=MARK), Span("\\'", kind=MARK), Span('\\"', kind=MARK)),
+    reserved.SHELL,
+)  # fmt: skip
+RUBY = Family(
+    "ruby",
+    (_PADDED, _DOUBLE, _SINGLE, _string("`"), _SCOPE, Span("<<", lines=True, shape=HEREDOC)),
+    reserved.RUBY,
+    reserved.RUBY_CALLED,
+)
+PERL = Family(
+    "perl",
+    (_PADDED, _DOUBLE, _SINGLE, _SCOPE, _ARROW, Span("<<", lines=True, shape=HEREDOC)),
+    reserved.PERL,
+    reserved.PERL_CALLED,
+)
+R = Family(
+    "r",
+    (
+        _remark("#"),
+        _string('"', lines=True),
+        _string("'", lines=True),
+        _SCOPE,
+        Span("$", kind=DOT),
+    ),
+    reserved.R,
+    reserved.R_CALLED,
+)
+ELIXIR = Family("elixir", (_PADDED, _string('"""', lines=True), _DOUBLE, _SINGLE), reserved.ELIXIR)
+HASHED = Family(  # Makefiles, Dockerfiles, CMake, PowerShell, ...
     "hashed",
-    *(_DOUBLE, _SINGLE, _HASH_COMMENT),
-    comments=("#",),
-    kept=_HASHED_KEPT,
-    called=_HASHED_CALLED,
+    (_PADDED, _block("<#", "#>"), _DOUBLE, _SINGLE),
+    reserved.HASHED,
+    reserved.HASHED_CALLED,
 )
-PLAIN = _family("plain", comments=(), kept=frozenset(), called=frozenset(), abstract=False)
-
-# Inside docstrings: words only, for their punctuation is layout as often as not.
-PROSE_WORDS = Family(
-    "prose",
-    re.compile(r"[A-Za-z_0-9]++ ?|\n[ \t\n\f]*+|\w++"),
-    re.compile("(?!)"),
-    (),
-    frozenset(),
-    frozenset(),
+LUA = Family(
+    "lua",
+    (
+        _remark("--"),
+        _block("--[[", "]]"),
+        _DOUBLE,
+        _SINGLE,
+        _string("[[", "]]", lines=True, escapes=False),
+    ),
+    reserved.LUA,
+    reserved.LUA_CALLED,
+)
+SQL = Family(
+    "sql",
+    (
+        _remark("--"),
+        _block("/*", "*/"),
+        *(_string(mark, lines=True, escapes=False) for mark in "'\"`"),
+    ),
+    reserved.SQL,
+    reserved.SQL_CALLED,
+    folds=True,
+)
+# An apostrophe in the text of a page begins no string: only values of attributes are.
+HTML = Family(
+    "html",
+    (_block("<!--", "-->"),
+     *(_string(f"={mark}", mark, lines=True, escapes=False) for mark in "\"'")),
     abstract=False,
-)
-
-FAMILIES = (PYTHON, SCRIPT, BRACES, HASHED, PLAIN)
+    islands=(("script", "script"), ("style", "style")),
+)  # fmt: skip
+STYLE = Family("style", (_block("/*", "*/"), _DOUBLE, _SINGLE), abstract=False)
+LESS = Family("less", (*_SLASHES, _DOUBLE, _SINGLE), abstract=False)
+SETTINGS = Family("settings", (_PADDED,), abstract=False)  # whose values are read as words
+PLAIN = Family("plain", abstract=False)
 
 # Files of facts and settings: that two of them agree is worth knowing, but says little.
 DATA_LANGUAGES = frozenset(
     {"csv", "ini", "json", "json5", "jsonc", "jsonl", "properties", "toml", "xml", "yaml"}
 )
 
-_LANGUAGES: dict[str, Family] = {
-    **dict.fromkeys(("python", "cython", "starlark"), PYTHON),
-    **dict.fromkeys(
-        ("javascript", "javascriptreact", "typescript", "typescriptreact", "vue", "svelte", "jsx", "tsx"),
-        SCRIPT,
-    ),
-    **dict.fromkeys(
-        ("c", "cpp", "csharp", "java", "kotlin", "go", "rust", "scala", "swift", "dart", "php",
-         "objective-c", "cuda-cpp", "glsl", "groovy"),
-        BRACES,
-    ),
-    **dict.fromkeys(("shellscript", "ruby", "perl", "r", "makefile", "dockerfile", "cmake", "elixir"), HASHED),
-}  # fmt: skip
+_LANGUAGES = {
+    PYTHON: "python cython starlark",
+    SCRIPT: "javascript javascriptreact typescript typescriptreact jsx tsx",
+    JAVA: "java",
+    C: "c cuda-c opencl",
+    CPP: "cpp objective-c objective-cpp cuda-cpp glsl hlsl arduino",
+    CSHARP: "csharp",
+    GO: "go",
+    RUST: "rust",
+    PHP: "php",
+    BRACES: "kotlin scala swift dart groovy solidity zig proto",
+    SHELL: "shellscript bash zsh sh",
+    RUBY: "ruby crystal",
+    PERL: "perl perl6 raku",
+    R: "r",
+    ELIXIR: "elixir",
+    HASHED: "makefile dockerfile cmake powershell tcl julia nim nix just fish",
+    LUA: "lua luau",
+    SQL: "sql mysql plsql postgres sqlite",
+    HTML: "html xml xhtml xsl svg vue svelte handlebars",
+    STYLE: "css",
+    LESS: "less scss sass",
+    SETTINGS: "toml yaml ini properties dotenv ignore pip-requirements",
+}
+FAMILIES = (*_LANGUAGES, PLAIN)
+_OF = {name: family for family, names in _LANGUAGES.items() for name in names.split()}
 
 
-@cache
 def family_of(language: str) -> Family:
     """The family of a language id as editors name it; unknown ones are plain words and marks."""
-    return _LANGUAGES.get(language, PLAIN)
+    return _OF.get(language, PLAIN)

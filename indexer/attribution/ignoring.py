@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from indexer.attribution.excerpts import unify_line_ends
+from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
 
 FOLDER, NAME = ".footnote", "ignore.toml"

@@ -9,15 +9,16 @@ import numpy as np
 from indexer.attribution import schema
 from indexer.attribution.candidates import names_of
 from indexer.attribution.catalogue import File, Package, plain_name
-from indexer.attribution.excerpts import tail, unify_line_ends
+from indexer.attribution.excerpts import tail
 from indexer.attribution.families import DATA_LANGUAGES, PLAIN, PYTHON, SCRIPT, Family, family_of
 from indexer.attribution.judging import INFORMATION, Thresholds
-from indexer.attribution.lexing import Tokens, lexer_of_family
+from indexer.attribution.lexing import lexer_of_family, unify_line_ends
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.matching import Question, find
 from indexer.attribution.postings import STOP
 from indexer.attribution.schema import IndexInfo, IndexUnavailable
+from indexer.attribution.tokens import Tokens
 from indexer.document import content_hash
 from indexer.home import index_folder
 from indexer.languages import language_of

@@ -13,9 +13,9 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from indexer.attribution.decoding import NoText, decoded, is_minified
-from indexer.attribution.excerpts import unify_line_ends
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.index import AttributionIndex
+from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
 from indexer.attribution.projects import named_in, own_packages
 from indexer.languages import language_of

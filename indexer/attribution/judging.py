@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.alignment import Segment
-from indexer.attribution.lexing import ARGUMENT, CALLED, KEPT, NAME, PREFIX, PROSE, Tokens, word_id
+from indexer.attribution.tokens import ARGUMENT, CALLED, KEPT, NAME, PROSE, Tokens, word_id
 
 WARNING, INFORMATION = "warning", "information"
 VERBATIM, RENAMED, MODIFIED = "verbatim", "renamed", "modified"
@@ -22,7 +22,7 @@ _LICENCE_WORDS = np.array(
     np.uint64,
 )
 _LICENCE_MENTIONS = 3
-_WORDS = (NAME, ARGUMENT, KEPT, CALLED, PREFIX, PROSE)
+_WORDS = (NAME, ARGUMENT, KEPT, CALLED, PROSE)
 
 
 @dataclass(frozen=True, slots=True)

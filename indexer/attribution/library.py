@@ -11,15 +11,16 @@ import numpy.typing as npt
 from indexer.attribution import postings
 from indexer.attribution.candidates import Chunk, Chunks
 from indexer.attribution.catalogue import Catalogue, File
-from indexer.attribution.excerpts import excerpt, unify_line_ends
+from indexer.attribution.excerpts import excerpt
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS
-from indexer.attribution.lexing import Ids, Places, Tokens, lexer_of
+from indexer.attribution.lexing import lexer_of, unify_line_ends
 from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Hits
 from indexer.attribution.removal import hidden_files, read_removals
 from indexer.attribution.text_store import TEXT, TOKENS, BlockStore
 from indexer.attribution.token_store import Codes, decode, ids_like, tokens_of
+from indexer.attribution.tokens import Ids, Places, Tokens
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
 _CACHED_PASSAGES = 1024

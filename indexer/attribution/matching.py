@@ -9,11 +9,11 @@ from indexer.attribution.alignment import Segment, align
 from indexer.attribution.candidates import CHUNK_LINES
 from indexer.attribution.catalogue import File, plain_name
 from indexer.attribution.judging import WARNING, Common, Thresholds, Verdict, judge
-from indexer.attribution.lexing import Tokens
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Chain, chains, common
+from indexer.attribution.tokens import Tokens
 
 _MARGIN_TOKENS = 120  # how far past its hits a text is aligned
 _LINES_BEFORE, _LINES_AFTER = 24, 48  # likewise in the source; a last gram itself spans some lines

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from indexer.attribution import catalogue, postings, text_store
 from indexer.attribution.candidates import ChunkWriter
-from indexer.attribution.lexing import Ids
 from indexer.attribution.parts import Part
 from indexer.attribution.postings import Lines
+from indexer.attribution.tokens import Ids
 
 _RANGE_ENTRIES = 400_000
 

@@ -20,15 +20,15 @@ import numpy.typing as npt
 
 from indexer.attribution import catalogue, text_store, token_store
 from indexer.attribution.candidates import CHUNK_LINES, names_of
-from indexer.attribution.families import FAMILIES, family_of
+from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS, winnow
-from indexer.attribution.lexing import ARGUMENT, NAME, Ids, Lexer, Places, Tokens
+from indexer.attribution.lexing import lexer_of_family
 from indexer.attribution.removal import Removal, covering
+from indexer.attribution.tokens import ARGUMENT, NAME, Ids, Reading, Tokens
 from indexer.document import Document
 from indexer.shards import Slice, read_slice
 
 _RECORD = "part.json"
-_BUILD_ROWS = 300_000
 TABLES = tuple(form.name for form in FORMS)
 
 
@@ -142,16 +142,16 @@ class _Growing:
             self.left_out[number, "bytes"] += len(data)
             return
         family = family_of(document.language)
-        tokens, at, found = _lexer(family.name).scan(document.text)
-        for name, hashes, lines in _entries(tokens, abstract=family.abstract):
+        reading = lexer_of_family(family).read(document.text)
+        for name, hashes, lines in _entries(reading.tokens, abstract=family.abstract):
             self.hashes[name].append(hashes)
             self.lines[name].append(lines + np.uint32(self.first_line))
         if self.text:
             self.chunks += [
-                f"{self.first_line + line} {names}\n" for line, names in _chunks(tokens, at, found)
+                f"{self.first_line + line} {names}\n" for line, names in _chunks(reading)
             ]
-        self.packer.add(data if self.text else token_store.encode(tokens))
-        self._add_file(document, len(data), _line_count(document.text))
+        self.packer.add(data if self.text else token_store.encode(reading.tokens))
+        self._add_file(document, len(data), reading.data.count(b"\n") + 1)
 
     def _add_file(self, document: Document, size: int, line_count: int) -> None:
         key = (document.package, document.version)
@@ -230,33 +230,17 @@ def _entries(
         yield form.name, unique, tokens.lines[grams.starts[kept[first]]].astype(np.uint32)
 
 
-def _chunks(tokens: Tokens, at: Places, found: list[str]) -> Iterator[tuple[int, str]]:
+def _chunks(reading: Reading) -> Iterator[tuple[int, str]]:
     """The different names of every CHUNK_LINES lines, with the first of the lines."""
+    tokens = reading.tokens
     names = np.flatnonzero((tokens.kinds == NAME) | (tokens.kinds == ARGUMENT))
     number, name = tokens.lines[names] // CHUNK_LINES, tokens.exact[names]
     order = np.lexsort((name, number))
     number, name = number[order], name[order]
     first = np.ones(len(order), bool)
     first[1:] = (number[1:] != number[:-1]) | (name[1:] != name[:-1])
-    places, number = at[names[order[first]]].tolist(), number[first]
+    words, number = reading.words(names[order[first]]), number[first]
     cuts = np.flatnonzero(np.diff(number)) + 1
-    for start, end in itertools.pairwise([0, *cuts.tolist(), len(places)]):
+    for start, end in itertools.pairwise([0, *cuts.tolist(), len(words)]):
         if start < end:
-            words = names_of(found[place] for place in places[start:end])
-            yield int(number[start]) * CHUNK_LINES, " ".join(sorted(words))
-
-
-_lexers: dict[str, Lexer] = {}  # of this worker process
-
-
-def _lexer(name: str) -> Lexer:
-    if name not in _lexers:
-        family = next(each for each in FAMILIES if each.name == name)
-        _lexers[name] = Lexer(family, max_rows=_BUILD_ROWS)
-    return _lexers[name]
-
-
-def _line_count(text: str) -> int:
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.count("\n") + 1
+            yield int(number[start]) * CHUNK_LINES, " ".join(sorted(names_of(words[start:end])))

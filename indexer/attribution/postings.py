@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.catalogue import NO_LINE
-from indexer.attribution.lexing import Ids
+from indexer.attribution.tokens import Ids
 
 STOP = NO_LINE
 

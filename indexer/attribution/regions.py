@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from indexer.attribution.catalogue import Catalogue
 from indexer.attribution.judging import Common
-from indexer.attribution.lexing import Tokens
 from indexer.attribution.postings import STOP
+from indexer.attribution.tokens import Tokens
 
 _REACH_TOKENS = 160  # hits further apart start a new chain
 _REACH_LINES = (

@@ -7,8 +7,7 @@ literals that repeats far away, say), so whoever uses it checks the whole text o
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from indexer.attribution.excerpts import opening, unify_line_ends
-from indexer.attribution.families import family_of
+from indexer.attribution.lexing import lexer_of, unify_line_ends
 from indexer.attribution.matches import Match
 
 _MARGIN_LINES = (
@@ -130,7 +129,7 @@ def _checked(
     lines: Sequence[str], part: Span, check: Callable[[str], list[Match]], language: str
 ) -> list[Match]:
     above = unify_line_ends("".join(lines[: part.first]))
-    head = opening(above, family_of(language))
+    head = lexer_of(language).opening(above)
     text = head + unify_line_ends("".join(lines[part.first : part.last]))
     return [_later(match, part.first) for match in check(text)]
 
@@ -141,10 +140,10 @@ def _reads_otherwise(
     """Whether what follows the part is now inside a string or comment, or no longer is."""
     if end == edit.n_after:
         return False
-    family = family_of(language)
+    opening = lexer_of(language).opening
     then = unify_line_ends("".join(before[: end - edit.shift]))
     now = unify_line_ends("".join(after[:end]))
-    return opening(then, family) != opening(now, family)
+    return opening(then) != opening(now)
 
 
 def _is_cut(match: Match, part: Span, n_lines: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from indexer.attribution.families import FAMILIES
 from indexer.attribution.fingerprints import FORMS, winnow
-from indexer.attribution.lexing import Lexer
+from indexer.attribution.lexing import lexer_of_family
 from indexer.replacing import recover
 
 FORMAT = 1
@@ -86,9 +86,8 @@ def lexer_hash() -> str:
     """Names the way text becomes fingerprints: the tables of the lexer, and what it makes of a specimen."""
     digest = hashlib.sha256()
     for family in FAMILIES:
-        digest.update(f"{family.name}\n{family.pattern.pattern}\n".encode())
-        digest.update(" ".join(sorted(family.kept) + sorted(family.called)).encode())
-        tokens = Lexer(family).tokens(_SPECIMEN * 3)
+        digest.update(f"{family.name} {family.spans} {sorted(family.reserved().items())}".encode())
+        tokens = lexer_of_family(family).tokens(_SPECIMEN * 3)
         for form in FORMS:
             hashes = form.grams(tokens).hashes
             digest.update(f"{form}".encode() + hashes[winnow(hashes, form.window)].tobytes())

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.fingerprints import mix
-from indexer.attribution.lexing import NAME_ID, NUMBER, NUMBER_ID, STRING, STRING_ID, Ids, Tokens
+from indexer.attribution.tokens import NAME_ID, NUMBER, NUMBER_ID, STRING, STRING_ID, Ids, Tokens
 
 Codes = npt.NDArray[np.uint16]
 

@@ -73,6 +73,7 @@ def examine(model: str | None = None, backend: str = "auto") -> Iterator[Check]:
     yield _environment()
     yield _libraries()
     yield _kernels()
+    yield _lexer()
     yield _data()
     info: list[Any] = [None, None]
     yield _guarded("model", lambda: _model(model, backend, info))
@@ -139,6 +140,16 @@ def _kernels() -> Check:
     found = "none fits this processor" if kinds else "none were compiled: another backend computes"
     remedy = "" if kinds else "install a C compiler (Debian: apt-get install gcc), then Footnote"
     return Check("kernels", NOTE, found, remedy)
+
+
+def _lexer() -> Check:
+    from indexer.attribution.native import building
+
+    if building.library() is not None:
+        return Check("lexer", OK, "compiled")
+    found = "was not compiled: texts are read at a fiftieth of the speed"
+    remedy = "install a C compiler (Debian: apt-get install gcc), then Footnote"
+    return Check("lexer", NOTE, found, remedy)
 
 
 def _data() -> Check:

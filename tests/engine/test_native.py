@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import engine
+import hatch_build
 from engine import CancelToken, CompletionOptions, Gap, ModelUnavailable
 from engine.arrays import read_arrays
 from engine.backends import Wish, chosen, installed
@@ -239,14 +240,14 @@ def test_it_is_taken_where_it_is_built() -> None:
         chosen(Wish(backend="native", dtype="float32"))
 
 
-@pytest.mark.skipif(building.compiler(os.environ) is None, reason="no C compiler")
+@pytest.mark.skipif(hatch_build.compiler(os.environ) is None, reason="no C compiler")
 def test_compiling_leaves_whole_libraries_of_this_source_alone(tmp_path: Path) -> None:
     old = tmp_path / f"kernel-avx2-0123456789ab{LIBRARIES[0].suffix}"
     old.write_bytes(b"of another source")
-    command = building.compiler(os.environ)
+    command = hatch_build.compiler(os.environ)
     assert command is not None
 
-    made, _ = building.compile_all(tmp_path, command)
+    made, _ = hatch_build.compile_all(building, tmp_path, command)
 
     assert {*made, tmp_path / building.HASHES} == set(tmp_path.iterdir())
     assert sorted(made) == sorted(building.built(tmp_path))
@@ -257,8 +258,8 @@ def test_a_compiler_that_fails_takes_nothing_away(tmp_path: Path) -> None:
     old = tmp_path / LIBRARIES[0].name
     shutil.copy(LIBRARIES[0], old)
 
-    made, said = building.compile_all(
-        tmp_path, [sys.executable, "-c", "import sys; sys.exit('no such header')"]
+    made, said = hatch_build.compile_all(
+        building, tmp_path, [sys.executable, "-c", "import sys; sys.exit('no such header')"]
     )
 
     assert made == []
@@ -284,6 +285,6 @@ def test_a_compiler_is_looked_for_where_the_environment_says(tmp_path: Path) -> 
     own.write_text("#!/bin/sh\n")
     own.chmod(0o755)
 
-    assert building.compiler({"CC": f"{own} -m64"}) == [str(own), "-m64"]
-    found = building.compiler({"CC": "no-such-compiler"})
+    assert hatch_build.compiler({"CC": f"{own} -m64"}) == [str(own), "-m64"]
+    found = hatch_build.compiler({"CC": "no-such-compiler"})
     assert found is None or "no-such-compiler" not in found[0]

@@ -10,8 +10,9 @@ import pytest
 
 from indexer.attribution.builder import build_index
 from indexer.attribution.fingerprints import FORMS, Form
-from indexer.attribution.lexing import PROSE, lexer_of
+from indexer.attribution.lexing import lexer_of
 from indexer.attribution.library import Library
+from indexer.attribution.tokens import PROSE
 from indexer.shards import slices
 from tests.indexer.attribution.conftest import CLUSTER, FOREIGN, LEDGER, document, write_corpus
 

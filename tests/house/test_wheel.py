@@ -11,7 +11,9 @@ from zipfile import ZipFile
 
 import pytest
 
+import hatch_build
 from engine.native import building
+from indexer.attribution.native import building as lexer
 from tests.support.repository import PACKAGES, ROOT, name_of
 
 if TYPE_CHECKING:
@@ -72,8 +74,15 @@ def _package_files() -> list[Path]:
 
 
 def test_it_holds_kernels_for_every_kind_of_processor_like_this_one(wheel_names: list[str]) -> None:
-    if building.compiler(os.environ) is None:
+    if hatch_build.compiler(os.environ) is None:
         pytest.skip("no C compiler")
     made = {name.split("/kernel-")[1].split("-")[0] for name in wheel_names if "/kernel-" in name}
 
     assert set(building.kinds(platform.machine())) <= made
+
+
+def test_it_holds_the_compiled_lexer(wheel_names: list[str]) -> None:
+    if hatch_build.compiler(os.environ) is None:
+        pytest.skip("no C compiler")
+
+    assert {f"indexer/attribution/native/{name}" for name in lexer.libraries("")} < set(wheel_names)

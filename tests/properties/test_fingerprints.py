@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.attribution.fingerprints import FORMS, Form, grams, winnow
-from indexer.attribution.lexing import PROSE, Tokens
+from indexer.attribution.tokens import PROSE, Tokens
 
 ids = st.lists(st.integers(0, 6), max_size=90)
 MULTIPLIER = 0x9E3779B97F4A7C15

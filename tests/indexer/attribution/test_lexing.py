@@ -8,13 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from indexer.attribution.families import PYTHON
-from indexer.attribution.lexing import NAME_ID, PROSE, Lexer, Tokens, lexer_of, word_id
+from indexer.attribution.lexing import lexer_of
+from indexer.attribution.tokens import NAME_ID, PROSE, Tokens, word_id
 from tests.indexer.attribution.conftest import CLUSTER, QUEUE
 
 
 def lexed(text: str, language: str = "python") -> Tokens:
     return lexer_of(language).tokens(text)
+
+
+def written(text: str, language: str = "python") -> tuple[Tokens, list[str]]:
+    """The tokens, and the code that is written at each ("" for prose)."""
+    reading = lexer_of(language).read(text)
+    words = reading.words(np.arange(len(reading.tokens)))
+    prose = (reading.tokens.kinds == PROSE).tolist()
+    return reading.tokens, ["" if each else word for word, each in zip(words, prose, strict=True)]
 
 
 def code(text: str, language: str = "python") -> list[int]:
@@ -54,7 +62,7 @@ def test_a_renamed_function_has_the_same_abstract_form() -> None:
 
 
 def test_attributes_keywords_and_called_builtins_are_not_abstracted() -> None:
-    tokens, words = lexer_of("python").tokens_and_words("for a in b.names: len(a); filter = len\n")
+    tokens, words = written("for a in b.names: len(a); filter = len\n")
     kept = {
         word.strip(): int(abstract) != NAME_ID
         for word, abstract in zip(words, tokens.abstract, strict=True)
@@ -68,7 +76,7 @@ def test_attributes_keywords_and_called_builtins_are_not_abstracted() -> None:
 
 
 def test_docstrings_and_comments_are_prose_and_other_strings_are_not() -> None:
-    tokens, words = lexer_of("python").tokens_and_words(
+    tokens, words = written(
         '"""Module text."""\nx = """not prose"""\nf(\n    "argument"\n)\n# a remark\n'
     )
 
@@ -79,7 +87,7 @@ def test_docstrings_and_comments_are_prose_and_other_strings_are_not() -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_lines_are_counted_whatever_ends_them(end: str) -> None:
     text = end.join(["a = '''", "two", "'''", "b = 1", "", '"""doc', 'more"""', "c"])
-    tokens, words = lexer_of("python").tokens_and_words(text)
+    tokens, words = written(text)
     lines = {word.strip(): int(line) for word, line in zip(words, tokens.lines, strict=True)}
 
     assert (lines["a"], lines["b"], lines["c"]) == (0, 3, 7)
@@ -107,20 +115,10 @@ def test_any_text_has_tokens(text: str, language: str) -> None:
     assert (tokens.lines >= 0).all()
 
 
-def test_a_full_table_is_forgotten_and_the_ids_stay() -> None:
-    small = Lexer(PYTHON, max_rows=20)
-    texts = [f"name_{number} = other_{number}\n" for number in range(50)]
-
-    assert [small.tokens(text).exact.tolist() for text in texts] == [
-        lexed(text).exact.tolist() for text in texts
-    ]
-
-
 def test_threads_share_a_lexer() -> None:
     texts = [f"def f_{n}(a_{n % 7}):\n    return b_{n} + a_{n % 7}\n" * 20 for n in range(200)]
-    shared = Lexer(PYTHON, max_rows=150)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(shared.tokens, texts))
+        answers = list(pool.map(lexed, texts))
 
     for text, answer in zip(texts, answers, strict=True):
         assert np.array_equal(answer.exact, lexed(text).exact)

@@ -1,0 +1,1 @@
+"""Our own lexer: one file of C, compiled when Footnote is installed."""
