@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from indexer.attribution.federation import FederatedIndex as FederatedIndex
+    from indexer.attribution.federation import open_indexes as open_indexes
     from indexer.attribution.index import AttributionIndex as AttributionIndex
     from indexer.attribution.index import Lookup as Lookup
     from indexer.attribution.matches import Match as Match
@@ -15,21 +17,25 @@ if TYPE_CHECKING:
 # Names are loaded when first used: `import indexer` must not cost numpy and tantivy.
 _HOMES = {
     "AttributionIndex": "index",
+    "FederatedIndex": "federation",
     "IndexInfo": "schema",
     "IndexUnavailable": "schema",
     "Lookup": "index",
     "Match": "matches",
     "Source": "matches",
     "match_json": "matches",
+    "open_indexes": "federation",
 }
 __all__ = [
     "AttributionIndex",
+    "FederatedIndex",
     "IndexInfo",
     "IndexUnavailable",
     "Lookup",
     "Match",
     "Source",
     "match_json",
+    "open_indexes",
 ]
 
 

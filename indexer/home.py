@@ -27,5 +27,10 @@ def index_folder() -> Path:
     return data_home() / "index"
 
 
+def own_indexes_folder() -> Path:
+    """Indexes of one's own code, each in a folder of its name."""
+    return data_home() / "indexes"
+
+
 def downloads_folder() -> Path:
     return data_home() / "downloads"

@@ -24,16 +24,26 @@ def replacement(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     recover(folder)
     sweep(folder)
-    scratch = Path(tempfile.mkdtemp(prefix=prefix(folder), dir=folder.parent))
-    try:
-        (scratch / _OWNER).write_text(str(os.getpid()), "utf-8")
-        new = scratch / _NEW
+    with scratch(folder) as place:
+        new = place / _NEW
         new.mkdir()
-        yield new
-        exchange(new, folder)
+        try:
+            yield new
+            exchange(new, folder)
+        finally:
+            recover(folder, place)
+
+
+@contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A place beside a folder, for the time of the block; what is left of it after a kill is swept later."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=prefix(folder), dir=folder.parent))
+    try:
+        (place / _OWNER).write_text(str(os.getpid()), "utf-8")
+        yield place
     finally:
-        recover(folder, scratch)
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def prefix(folder: Path) -> str:
@@ -62,13 +72,13 @@ def _exchanged(one: Path, other: Path) -> bool:
         return False
 
 
-def recover(folder: Path, scratch: Path | None = None) -> None:
+def recover(folder: Path, only: Path | None = None) -> None:
     """Puts the old folder back where a process died, or failed, between taking it away and its successor."""
     if folder.exists():
         return
-    for place in [scratch] if scratch else _remains(folder):
+    for place in [only] if only else _remains(folder):
         old = place / _OLD
-        if old.is_dir() and (scratch or not _owned(place)):
+        if old.is_dir() and (only or not _owned(place)):
             with suppress(OSError):  # somebody else was quicker, or only they may write here
                 old.replace(folder)
             return

@@ -29,7 +29,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
     },
     "Corpus and index": {
         "corpus": "curation: build, stats, inspect, optout",
-        "index": "attribution index: build, info",
+        "index": "attribution indexes: build, info, remove, compact",
     },
     "Model": {
         "train": "learning: tokenizer, pretrain, finetune, curves",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pygls.uris import to_fs_path
 
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
-from indexer.attribution.projects import own_packages
+from indexer.attribution.projects import folders_around, own_packages
 from indexer.attribution.revising import revised
 from lsp_server import wire
 from lsp_server.asks import LARGEST_DOCUMENT
@@ -41,7 +41,8 @@ def project_of(document: Document) -> Project:
     path = file_of(document)
     if path is None:
         return Project()
-    return Project(own_packages(path), read_ignores(ignore_file(path)))
+    own = own_packages(path) | folders_around(path)
+    return Project(own, read_ignores(ignore_file(path)))
 
 
 def file_of(document: Document) -> Path | None:

@@ -33,6 +33,9 @@ class Plan:
     text: bool = True  # keep the texts; without them an index holds hashes and places only
     leave_out: tuple[Removal, ...] = ()  # beside what was removed from the index that is there
     roots: dict[str, str] = field(default_factory=dict)  # own packages -> where their folders are
+    made_from: schema.IndexInfo | None = (
+        None  # the index that the corpus was taken from, to compact it
+    )
     jobs: int = 2
     rank: int = 0  # this process makes every `of`-th part, and merges none when there are others
     of: int = 1
@@ -124,11 +127,12 @@ def _merge(
     # The names take longest, so they begin.
     tables = [_NAMES] * plan.text + [form.name for form in FORMS]
     stopped = dict(_results(_merge_one, [(name, parts, new) for name in tables], pool))
+    before = plan.made_from
     info = schema.IndexInfo(
         format=schema.FORMAT,
         lexer_hash=schema.lexer_hash(),
         corpus=manifest.name,
-        corpus_hash=manifest.corpus_hash,
+        corpus_hash=before.corpus_hash if before else manifest.corpus_hash,
         recipe_hash=manifest.recipe_hash,
         selection=manifest.selection,
         documents=totals.documents,
@@ -139,7 +143,7 @@ def _merge(
         files=schema.record_files(new),
         text=plan.text,
         roots=plan.roots,
-        removed=_left_out(totals, leave_out),
+        removed=(*(before.removed if before else ()), *_left_out(totals, leave_out)),
     )
     schema.write_info(new, info)
     return info

@@ -48,8 +48,8 @@ class Catalogue:
         self._folder = folder
         details = json.loads((folder / "packages.json").read_text("utf-8"))
         self.all_packages = tuple(Package(**each) for each in details["packages"])
-        self._licenses: list[str] = details["licenses"]
-        self._languages: list[str] = details["languages"]
+        self.licenses: list[str] = details["licenses"]
+        self.languages: list[str] = details["languages"]
         self._table = np.load(folder / "files.npy", mmap_mode="r")
         self.first_lines: npt.NDArray[np.uint32] = np.ascontiguousarray(self._table["first_line"])
         self.hide(np.zeros(len(self._table), bool))
@@ -102,8 +102,8 @@ class Catalogue:
             number=number,
             path=self.path(number),
             package=self.all_packages[row["package"]],
-            license=self._licenses[row["license"]],
-            language=self._languages[row["language"]],
+            license=self.licenses[row["license"]],
+            language=self.languages[row["language"]],
             sha256=row["sha256"].tobytes().hex(),
             first_line=int(row["first_line"]),
             lines=int(row["lines"]),

@@ -17,7 +17,8 @@ from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.matching import Question, find
 from indexer.attribution.postings import STOP
-from indexer.attribution.schema import IndexInfo, IndexUnavailable
+from indexer.attribution.schema import IndexInfo
+from indexer.attribution.text_store import DamagedBlock
 from indexer.attribution.tokens import Tokens
 from indexer.document import content_hash
 from indexer.home import index_folder
@@ -44,7 +45,7 @@ class Lookup:
     files: tuple[File, ...]
 
 
-def _never() -> bool:
+def never() -> bool:
     return False
 
 
@@ -53,6 +54,8 @@ class AttributionIndex:
 
     def __init__(self, folder: Path, info: IndexInfo, thresholds: Thresholds | None = None) -> None:
         self._info = info
+        self._folder = folder
+        self._roots = {plain_name(root): plain_name(name) for name, root in info.roots.items()}
         self._library = Library(folder, text=info.text)
         self._thresholds = thresholds or Thresholds()
 
@@ -69,10 +72,8 @@ class AttributionIndex:
         schema.verify(folder, info)
         try:
             return cls(folder, info, thresholds)
-        except (OSError, ValueError, KeyError) as error:
-            raise IndexUnavailable(
-                f"the index at {folder} cannot be read ({error}): {schema.REMEDY}"
-            ) from error
+        except Exception as error:  # whatever a parser says of a damaged file
+            raise schema.damaged(folder, error) from error
 
     def info(self) -> IndexInfo:
         return self._info
@@ -87,7 +88,7 @@ class AttributionIndex:
         language: str = "",
         path: str = "",
         own: Collection[str] = (),
-        cancelled: Callable[[], bool] = _never,
+        cancelled: Callable[[], bool] = never,
     ) -> list[Match]:
         """The matches of a whole text, in its order.
 
@@ -96,8 +97,8 @@ class AttributionIndex:
         """
         language = language or language_of(path) or ""
         tokens, family = self._read(text, language)
-        question = Question(tokens, family.abstract, own=_plain_names(own))
-        matches = find(question, self._library.facing(question.tokens), self._thresholds, cancelled)
+        question = Question(tokens, family.abstract, own=self._own(own))
+        matches = self._find(question, cancelled)
         if language in DATA_LANGUAGES:
             return [replace(match, tier=INFORMATION) for match in matches]
         return matches
@@ -110,7 +111,7 @@ class AttributionIndex:
         *,
         language: str = "",
         own: Collection[str] = (),
-        cancelled: Callable[[], bool] = _never,
+        cancelled: Callable[[], bool] = never,
     ) -> list[Match]:
         """The matches of a completion between `before` and `after`; lines are those of all three together.
 
@@ -136,15 +137,26 @@ class AttributionIndex:
             new=(old - skipped, new - skipped),
             min_new=MIN_NEW_TOKENS,
             names=lambda: names_of(lexer.names(whole, skipped, end)),
-            own=_plain_names(own),
+            own=self._own(own),
         )
-        return find(question, self._library.facing(question.tokens), self._thresholds, cancelled)
+        return self._find(question, cancelled)
+
+    def _find(self, question: Question, cancelled: Callable[[], bool]) -> list[Match]:
+        library = self._library.facing(question.tokens)
+        try:
+            return find(question, library, self._thresholds, cancelled)
+        except (DamagedBlock, IndexError, UnicodeDecodeError) as error:
+            # Large files are not hashed when they are opened, so damage may show here first.
+            raise schema.damaged(self._folder, error) from error
 
     def source_text(self, source: Source) -> str | None:
         """The whole corpus file of a source, or None when the index does not hold it."""
         for file in self._library.catalogue.files_named(source.path):
             if (file.package.name, file.package.version) == (source.package, source.version):
-                return self._library.text(file)
+                try:
+                    return self._library.text(file)
+                except (DamagedBlock, IndexError, UnicodeDecodeError) as error:
+                    raise schema.damaged(self._folder, error) from error
         return None
 
     def lookup(self, name: str, *, limit: int = 20) -> Lookup:
@@ -158,6 +170,11 @@ class AttributionIndex:
         """The files whose content is exactly this text."""
         return tuple(self._library.catalogue.files_with_hash(content_hash(text)))
 
+    def _own(self, names: Collection[str]) -> frozenset[str]:
+        """The packages among these names, or whose folders are among them."""
+        plain = set(map(plain_name, names))
+        return frozenset(plain | {self._roots[each] for each in plain & self._roots.keys()})
+
     def _read(self, text: str, language: str) -> tuple[Tokens, Family]:
         families = (family_of(language),) if language else (PYTHON, SCRIPT, PLAIN)
         readings = [(lexer_of_family(each).tokens(text), each) for each in families]
@@ -168,7 +185,3 @@ class AttributionIndex:
     def _evidence(self, tokens: Tokens, family: Family) -> int:
         hits = self._library.hits(tokens, abstract=family.abstract)
         return len(np.unique(hits.starts[hits.lines != STOP]))
-
-
-def _plain_names(names: Collection[str]) -> frozenset[str]:
-    return frozenset(map(plain_name, names))

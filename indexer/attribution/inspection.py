@@ -13,11 +13,12 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from indexer.attribution.decoding import NoText, decoded, is_minified
+from indexer.attribution.federation import open_indexes
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.index import AttributionIndex
 from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
-from indexer.attribution.projects import named_in, own_packages
+from indexer.attribution.projects import folders_around, named_in, own_packages
 from indexer.languages import language_of
 
 LARGEST = 1 << 20  # bytes; larger files are data or bundles
@@ -33,7 +34,7 @@ class WorkerDied(Exception):
 class Surroundings:
     """What the project around a folder says."""
 
-    own: frozenset[str] = frozenset()  # the names of its packages
+    own: frozenset[str] = frozenset()  # the names of its packages, and the folders it lies in
     ignores: Ignores = field(default_factory=lambda: Ignores(Path()))
 
 
@@ -67,7 +68,8 @@ def surroundings_of(paths: Sequence[str], *, ignoring: bool) -> dict[Path, Surro
     found = {}
     for folder in dict.fromkeys(Path(path).parent for path in paths):
         ignores = read(ignore_file(folder)) if ignoring else Ignores(folder)
-        found[folder] = Surroundings(own_packages(folder, named=named), ignores)
+        own = own_packages(folder, named=named) | folders_around(folder)
+        found[folder] = Surroundings(own, ignores)
     return found
 
 
@@ -109,12 +111,12 @@ def inspect_files(
     index: AttributionIndex,
     paths: Sequence[str],
     *,
-    folder: Path,
+    indexes: Sequence[str] = (),
     around: Mapping[Path, Surroundings],
     language: str = "",
     jobs: int = 1,
 ) -> Iterator[Inspection]:
-    """Inspects the files, in their order; much text in `jobs` processes that open `folder` themselves.
+    """Inspects the files, in their order; much text in `jobs` processes that open `indexes` themselves.
 
     `around` knows the folder of each. Raises WorkerDied.
     """
@@ -127,7 +129,7 @@ def inspect_files(
     context = get_context("spawn")
     stop = context.Event()
     with _deaf_to_interrupts():
-        pool = ProcessPoolExecutor(jobs, context, _open, (folder, language, around, stop))
+        pool = ProcessPoolExecutor(jobs, context, _open, (tuple(indexes), language, around, stop))
         found = pool.map(_inspect_here, [batch for batch, _ in batches])
     try:
         for batch in found:
@@ -204,9 +206,11 @@ class _Here:
 _here: list[_Here] = []
 
 
-def _open(folder: Path, language: str, around: Mapping[Path, Surroundings], stop: Event) -> None:
+def _open(
+    indexes: Sequence[str], language: str, around: Mapping[Path, Surroundings], stop: Event
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _here.append(_Here(AttributionIndex.open(folder), language, around, stop))
+    _here.append(_Here(open_indexes(indexes), language, around, stop))
 
 
 def _inspect_here(paths: Sequence[str]) -> list[Inspection]:

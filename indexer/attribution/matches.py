@@ -30,6 +30,7 @@ class Match:
     source: Source
     others: tuple[Source, ...] = ()  # up to two more places that match as well
     more: int = 0  # how many further ones there are
+    index: str = ""  # name of the index that it was found in, where several were asked
 
 
 def match_json(match: Match) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Postings:
         """Every occurrence of every hash, in the order of the hashes: which hash, and its line or STOP."""
         buckets, keys = _split(hashes, self.bits)
         low = self.starts[buckets].astype(np.intp)
-        end = self.starts[buckets + 1].astype(np.intp)
+        end = np.minimum(self.starts[buckets + 1], np.uint32(len(self.keys))).astype(np.intp)
         # Only hashes whose bucket has entries go on; then a binary search of all of them in step.
         at = np.flatnonzero(low < end)
         low, end, keys = low[at], end[at], keys[at]

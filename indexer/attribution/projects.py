@@ -31,6 +31,12 @@ def own_packages(path: Path, *, named: Callable[[Path], list[str]] = named_in) -
     return frozenset(found)
 
 
+def folders_around(path: Path) -> frozenset[str]:
+    """The folders that a file or folder lies in: a project without a manifest is known by where it is."""
+    start = path.resolve()
+    return frozenset(map(str, (start, *start.parents)))
+
+
 def _names(folder: Path) -> Iterator[str]:
     for manifest, names in _MANIFESTS.items():
         # A manifest that is broken, or of another shape, names nothing: it is not ours to complain about.

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from indexer.attribution import schema
 from indexer.attribution.catalogue import Catalogue
 from indexer.attribution.schema import NOTES
 
@@ -62,6 +63,38 @@ def add_removals(folder: Path, removals: Iterable[Removal]) -> tuple[Removal, ..
     if added:
         write_removals(folder, (*known, *added))
     return added
+
+
+def remove(folder: Path, removal: Removal) -> int:
+    """Removes files from an index for whoever opens it from now on; returns how many there were to remove.
+
+    Raises IndexUnavailable.
+    """
+    known, removals = _opened(folder)
+    hidden = hidden_files(known, removals)
+    count = int((hidden_files(known, [removal]) & ~hidden).sum())
+    if count:
+        add_removals(folder, [removal])
+    return count
+
+
+def restore(folder: Path, removal: Removal) -> int:
+    """Takes a removal back; returns how many files are found again. What was deleted needs a new build."""
+    known, removals = _opened(folder)
+    kept = [
+        each for each in removals if (each.package, each.path) != (removal.package, removal.path)
+    ]
+    if len(kept) < len(removals):
+        write_removals(folder, kept)
+    return int((hidden_files(known, removals) & ~hidden_files(known, kept)).sum())
+
+
+def _opened(folder: Path) -> tuple[Catalogue, tuple[Removal, ...]]:
+    schema.verify(folder, schema.read_info(folder))
+    try:
+        return Catalogue(folder), read_removals(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise schema.damaged(folder, error) from error
 
 
 def hidden_files(catalogue: Catalogue, removals: Iterable[Removal]) -> npt.NDArray[np.bool_]:

@@ -10,12 +10,12 @@ from typing import Any
 from indexer.attribution.families import FAMILIES
 from indexer.attribution.fingerprints import FORMS, winnow
 from indexer.attribution.lexing import lexer_of_family
+from indexer.home import own_indexes_folder
 from indexer.replacing import recover
 
 FORMAT = 1
 RECORD = "index.json"
 NOTES = "removed.json"  # see removal.py: the one file that may come later
-REMEDY = "run `footnote index build`"
 # Files up to this size are hashed when an index is opened; the large ones only have their size compared.
 HASHED_AT_OPEN = 1 << 18
 
@@ -70,6 +70,21 @@ class IndexInfo:
         return sum(each.size for name, each in self.files.items() if not name.startswith("text."))
 
 
+def remedy(folder: Path) -> str:
+    """What to run to have a whole index in this folder again."""
+    if folder.parent.name == own_indexes_folder().name:
+        return f"run `footnote index build --from ... --name {folder.name}`"
+    return "run `footnote index build`"
+
+
+def damaged(folder: Path, error: Exception) -> IndexUnavailable:
+    """What to raise when a file that looked whole cannot be read."""
+    return IndexUnavailable(
+        f"the index at {folder} is damaged ({error}): {remedy(folder)}; "
+        "`footnote index info --verify` tells which file"
+    )
+
+
 _SPECIMEN = '''
 # comment /* */ //
 @decorated(key="value", other=0x1F)
@@ -115,17 +130,19 @@ def read_info(folder: Path) -> IndexInfo:
     try:
         raw = json.loads((folder / RECORD).read_text("utf-8"))
     except FileNotFoundError:
-        raise IndexUnavailable(f"no attribution index at {folder}: {REMEDY}") from None
+        raise IndexUnavailable(f"no attribution index at {folder}: {remedy(folder)}") from None
     except (OSError, ValueError) as error:
-        raise IndexUnavailable(f"{folder / RECORD} cannot be read ({error}): {REMEDY}") from error
+        raise IndexUnavailable(
+            f"{folder / RECORD} cannot be read ({error}): {remedy(folder)}"
+        ) from error
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-        raise IndexUnavailable(f"the index at {folder} has another format: {REMEDY}")
+        raise IndexUnavailable(f"the index at {folder} has another format: {remedy(folder)}")
     if raw.get("lexer_hash") != lexer_hash():
-        raise IndexUnavailable(f"the index at {folder} was made by another lexer: {REMEDY}")
+        raise IndexUnavailable(f"the index at {folder} was made by another lexer: {remedy(folder)}")
     try:
         return _info(raw)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise IndexUnavailable(f"{folder / RECORD} is damaged: {REMEDY}") from error
+        raise IndexUnavailable(f"{folder / RECORD} is damaged: {remedy(folder)}") from error
 
 
 def _info(raw: dict[str, Any]) -> IndexInfo:
@@ -143,10 +160,12 @@ def verify(folder: Path, info: IndexInfo, *, fully: bool = False) -> None:
     for name, expected in info.files.items():
         path = folder / name
         if not path.is_file():
-            raise IndexUnavailable(f"{path} is missing: {REMEDY}")
+            raise IndexUnavailable(f"{path} is missing: {remedy(folder)}")
         if path.stat().st_size != expected.size:
-            raise IndexUnavailable(f"{path} is damaged (its size differs): {REMEDY}")
+            raise IndexUnavailable(f"{path} is damaged (its size differs): {remedy(folder)}")
         if fully or expected.size <= HASHED_AT_OPEN:
             with path.open("rb") as stream:
                 if hashlib.file_digest(stream, "sha256").hexdigest() != expected.sha256:
-                    raise IndexUnavailable(f"{path} is damaged (its hash differs): {REMEDY}")
+                    raise IndexUnavailable(
+                        f"{path} is damaged (its hash differs): {remedy(folder)}"
+                    )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer import AttributionIndex, IndexUnavailable, Match, match_json
+from indexer import IndexUnavailable, Match, match_json, open_indexes
 from indexer.attribution.changes import Changes, UnknownRevision, changes_since
 from indexer.attribution.decoding import decoded
 from indexer.attribution.ignoring import IgnoreFileUnusable, add_ignored, ignore_file
@@ -29,7 +29,6 @@ from indexer.attribution.sarif import NoLog, Run, fingerprint_of, fingerprints_i
 from indexer.attribution.selecting import NoSuchFile, files_of
 from indexer.curation.progress import Bar
 from indexer.git import GitFailed, git
-from indexer.home import index_folder
 
 _PATIENCE_S = 2.0  # from which a bar tells that something is going on
 _LABEL = 50  # characters of a path beside the bar; its end tells more than its beginning
@@ -113,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
         help="enter what is found in .footnote/ignore.toml, with this reason; look at it first")  # fmt: skip
     add("--no-ignore", action="store_true",
         help="check what git ignores as well, and report what .footnote/ignore.toml settles")  # fmt: skip
+    add("--index", action="append", default=[], metavar="NAME",
+        help="search this index, by name or folder; may be repeated (default: all there are)")  # fmt: skip
     add("--language", default="", help="language id, where the file name does not tell")
     add("--jobs", type=int, default=_processors(), metavar="N", help="processes (%(default)s)")
     return parser
@@ -164,7 +165,9 @@ def _taken(known: Counter[str], fingerprint: str) -> bool:
 
 def _inspected(arguments: argparse.Namespace, changes: Changes | None) -> Iterator[Inspection]:
     """Every file, with all that was found in it."""
-    index = AttributionIndex.open()
+    index = open_indexes(arguments.index)
+    for problem in index.problems:
+        print(f"footnote check: {problem}", file=sys.stderr)
     ignoring = not arguments.no_ignore
     paths = files_of((each for each in arguments.paths if each != _STDIN), ignoring=ignoring)
     if changes is not None:
@@ -179,7 +182,7 @@ def _inspected(arguments: argparse.Namespace, changes: Changes | None) -> Iterat
     found = inspect_files(
         index,
         paths,
-        folder=index_folder(),
+        indexes=arguments.index,
         around=around,
         language=arguments.language,
         jobs=arguments.jobs,

@@ -6,11 +6,13 @@ import os
 import sys
 from pathlib import Path
 
+from indexer.attribution.removal import Removal, remove
+from indexer.attribution.schema import IndexUnavailable
 from indexer.curation import benchmarks, building, optout, reports
 from indexer.curation.parameters import Parameters
 from indexer.curation.progress import Bar
 from indexer.curation.sources import RecipeError, default_manifest, read_recipe
-from indexer.home import corpus_folder
+from indexer.home import corpus_folder, index_folder
 from indexer.shards import CorpusUnavailable, open_shards
 
 
@@ -119,7 +121,17 @@ def _optout(arguments: argparse.Namespace) -> int:
     entry = optout.OptOut(arguments.package, arguments.path)
     added = optout.add_opt_out(optout.optout_file(), entry)
     state = "noted in" if added else "already in"
-    print(f"{state} {optout.optout_file()}; run `footnote corpus build` for it to take effect")
+    print(
+        f"{state} {optout.optout_file()}; run `footnote corpus build` for it to take effect there"
+    )
+    try:
+        count = remove(index_folder(), Removal(entry.package, entry.path))
+    except IndexUnavailable:
+        return 0  # there is no index that could report it
+    if count:
+        print(
+            f"the index reports {count:,} files of it no more; `footnote index compact` deletes them"
+        )
     return 0
 
 

@@ -1,101 +1,282 @@
-"""`footnote index`: build the attribution index of the corpus, or tell about the one there is."""
+"""`footnote index`: build the attribution indexes, tell about them, take packages out of them."""
 
 import argparse
 import json
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from indexer import AttributionIndex, IndexInfo, IndexUnavailable
 from indexer.attribution import schema
 from indexer.attribution.builder import Plan, build_index
+from indexer.attribution.compaction import compact
+from indexer.attribution.federation import PUBLIC, Place, places
+from indexer.attribution.removal import Removal, remove, restore
+from indexer.curation.folders import Gathered, NothingToRead
+from indexer.curation.optout import optout_file, read_opt_outs
 from indexer.curation.progress import Bar
-from indexer.home import corpus_folder, index_folder
+from indexer.curation.sources import RecipeError
+from indexer.home import corpus_folder, index_folder, own_indexes_folder
+from indexer.own import NAME, build_own_index, name_for
 from indexer.shards import CorpusUnavailable
+
+_REASONS = 4  # for which files were left out that are listed
+
+
+class WrongUse(Exception):
+    """What was asked for does not go together; the message says what does."""
+
+
+_ERRORS = (CorpusUnavailable, IndexUnavailable, NothingToRead, RecipeError, WrongUse, OSError)
 
 
 def main(argv: list[str]) -> int:
-    """0 done, 2 an error."""
-    parser = argparse.ArgumentParser(prog="footnote index", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    build = commands.add_parser(
-        "build", help="build the index; the old one serves until it is there"
-    )
-    build.add_argument(
-        "--jobs",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes (default: one for each core)",
-    )
-    build.add_argument("--without-text", action="store_true",
-                       help="hashes and places only: no texts, no names")  # fmt: skip
-    build.add_argument("--rank", type=int, default=0, metavar="I", help="do share I of the parts")
-    build.add_argument("--of", type=int, default=1, metavar="N", help="... of N shares, and stop")
-    build.set_defaults(run=_build)
-    info = commands.add_parser("info", help="what the index was made from; verifies every file")
-    info.add_argument("--json", action="store_true")
-    info.set_defaults(run=_info)
-    arguments = parser.parse_args(argv)
+    """0 done, 1 nothing found, 2 an error."""
+    arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (CorpusUnavailable, IndexUnavailable, OSError) as error:
+    except _ERRORS as error:
         print(f"footnote index: {error}", file=sys.stderr)
-        return 2
+    except BrokenProcessPool:
+        print(
+            "footnote index: a process ended by itself, perhaps for want of memory: run the same command "
+            "with --jobs 1, it goes on where it was",
+            file=sys.stderr,
+        )
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="footnote index", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    processes: dict[str, Any] = {
+        "type": int, "default": os.cpu_count() or 1, "metavar": "N",
+        "help": "processes (default: one for each core)",
+    }  # fmt: skip
+    name_help = "the index of this name or folder (default: all there are)"
+
+    build = commands.add_parser(
+        "build",
+        help="build the index of the corpus, or of your own folders; the old one serves until it is there",
+    )
+    add = build.add_argument
+    add("--from", nargs="+", type=Path, dest="paths", metavar="PATH",
+        help="index these folders and repositories beside the corpus; nothing leaves this machine")  # fmt: skip
+    add("--name", help="what the index of one's own folders is called (default: like the first); "
+        "without --from the folders are those of last time")  # fmt: skip
+    add("--without-text", action="store_true", help="hashes and places only: no texts, no names")
+    add("--jobs", **processes)
+    add("--rank", type=int, default=0, metavar="I", help="do share I of the parts")
+    add("--of", type=int, default=1, metavar="N", help="... of N shares, and stop")
+    build.set_defaults(run=_build)
+
+    info = commands.add_parser("info", help="what the indexes were made from")
+    info.add_argument("--json", action="store_true")
+    info.add_argument("--verify", action="store_true", help="compare every file with its hash")
+    info.add_argument("--name", help=name_help)
+    info.set_defaults(run=_info)
+
+    out = commands.add_parser("remove", help="report a package no more, from now on")
+    out.add_argument("packages", nargs="+", metavar="PACKAGE", help="package name, or * for any")
+    out.add_argument("--path", default="*", help="only files whose path fits, such as tests/*")
+    out.add_argument("--undo", action="store_true", help="report it again")
+    out.add_argument("--name", help=name_help)
+    out.set_defaults(run=_remove)
+
+    less = commands.add_parser("compact", help="delete what was removed, for good")
+    less.add_argument("--jobs", **processes)
+    less.add_argument("--name", help=name_help)
+    less.set_defaults(run=_compact)
+    return parser
 
 
 def _build(arguments: argparse.Namespace) -> int:
+    if not 0 <= arguments.rank < arguments.of:
+        raise WrongUse("--rank counts from 0 and stays below --of")
     started = time.monotonic()
-    with Bar() as bar:
-        told = 0
-
-        def progress(done: int, total: int) -> None:
-            nonlocal told
-            if not told:
-                bar.stage("indexing, MB", total >> 20)
-            step = (done >> 20) - (told >> 20)
-            told = done
-            bar.step("", step)
-
+    gathered = None
+    with _progress("indexing, MB") as progress:
         plan = Plan(
             text=not arguments.without_text,
+            leave_out=_opted_out(),
             jobs=max(1, arguments.jobs),
             rank=arguments.rank,
             of=arguments.of,
         )
-        info = build_index(corpus_folder(), index_folder(), plan, progress=progress)
-    if info is None:
-        print(f"share {arguments.rank} of {arguments.of} is done; a run without --of merges all")
-        return 0
-    seconds = time.monotonic() - started
+        if arguments.paths or arguments.name:
+            info, gathered = _build_own(arguments, plan, progress)
+        else:
+            made = build_index(corpus_folder(), index_folder(), plan, progress=progress)
+            if made is None:
+                print(
+                    f"share {arguments.rank} of {arguments.of} is done; without --of, all are merged"
+                )
+                return 0
+            info = made
+    seconds = max(time.monotonic() - started, 0.001)
     print(_summary(info))
-    print(f"built in {seconds:.0f} s, {info.bytes / 1e6 / seconds:.1f} MB a second")
+    if gathered:
+        print(_left_out(gathered))
+    print(f"built in {seconds:.1f} s, {info.bytes / 1e6 / seconds:.1f} MB a second")
     return 0
+
+
+def _opted_out() -> tuple[Removal, ...]:
+    return tuple(Removal(each.package, each.path) for each in read_opt_outs(optout_file()))
+
+
+def _build_own(
+    arguments: argparse.Namespace, plan: Plan, progress: Callable[[int, int], None]
+) -> tuple[IndexInfo, Gathered]:
+    if arguments.of > 1:
+        raise WrongUse("--of shares the corpus's index alone")
+    paths, name = arguments.paths, arguments.name or name_for(arguments.paths)
+    if name == PUBLIC or not NAME.fullmatch(name):
+        raise WrongUse(f"{name!r} cannot be the name of an index: give another with --name")
+    folder = own_indexes_folder() / name
+    if not paths:
+        paths = [Path(each) for each in schema.read_info(folder).roots.values()]
+    elif not arguments.name and (folder / schema.RECORD).is_file():
+        _refuse_anothers(folder, paths)
+    plan = Plan(text=plan.text, jobs=plan.jobs)  # opting out of the corpus is another thing
+    return build_own_index(paths, name, plan, progress=progress)
+
+
+def _refuse_anothers(folder: Path, paths: list[Path]) -> None:
+    """Two projects whose folders have the same name would otherwise replace each other's index."""
+    try:
+        roots = set(schema.read_info(folder).roots.values())
+    except IndexUnavailable:
+        return
+    if roots and roots.isdisjoint(str(each.expanduser().resolve()) for each in paths):
+        raise WrongUse(
+            f"there is an index {folder.name!r}, of {', '.join(sorted(roots))}: give this one another "
+            f"name with --name, or replace that one with --name {folder.name}"
+        )
+
+
+def _left_out(gathered: Gathered) -> str:
+    reasons = list(gathered.reasons().items())
+    listed = ", ".join(f"{count} {reason}" for reason, (count, _) in reasons[:_REASONS])
+    more = ", ..." if reasons[_REASONS:] else ""
+    said = f"left out: {listed}{more}" if listed else "no file was left out"
+    if gathered.without_git:
+        said += (
+            f"; not under git, so nothing is known to be ignored: {', '.join(gathered.without_git)}"
+        )
+    return said
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    info = AttributionIndex.open().info()
-    schema.verify(index_folder(), info, fully=True)
+    told, problems = {}, []
+    for place in _places(arguments):
+        try:
+            info = AttributionIndex.open(place.folder).info()
+            schema.verify(place.folder, info, fully=arguments.verify)
+            told[place.name] = info
+        except IndexUnavailable as unavailable:
+            problems.append(str(unavailable))
     if arguments.json:
-        values = {key: value for key, value in asdict(info).items() if key != "files"}
-        print(
-            json.dumps(
-                {**values, "size": info.size, "size_without_text": info.size_without_text}, indent=1
-            )
-        )
+        listed = [_as_json(name, info) for name, info in told.items()]
+        print(json.dumps(listed[0] | {"others": listed[1:]} if listed else {}, indent=1))
     else:
-        print(_summary(info))
-    return 0
+        print("\n\n".join(f"{name}: {_summary(info)}" for name, info in told.items()))
+    for problem in problems:
+        print(f"footnote index: {problem}", file=sys.stderr)
+    return 2 if problems else 0
+
+
+def _as_json(name: str, info: IndexInfo) -> dict[str, Any]:
+    values = {key: value for key, value in asdict(info).items() if key != "files"}
+    sizes = {"size": info.size, "size_without_text": info.size_without_text}
+    return {"name": name, **values, **sizes}
 
 
 def _summary(info: IndexInfo) -> str:
     stopped = ", ".join(f"{count:,} {name}" for name, count in info.stopped.items())
-    return "\n".join(
-        (
-            f"index of {info.corpus} ({info.selection}), corpus {info.corpus_hash[:16]}, recipe {info.recipe_hash[:16]}",
-            f"{info.documents:,} documents of {info.packages:,} packages, {info.lines:,} lines, {info.bytes / 1e6:.1f} MB",
-            f"{info.size / 1e6:.1f} MB on disk; {info.size_without_text / info.bytes:.3f} of the corpus without its text",
-            f"format {info.format}, lexer {info.lexer_hash}; common idiom left out: {stopped} fingerprints",
-        )
+    ratio = info.size_without_text / info.bytes if info.bytes else 0.0
+    kept = (
+        f"; {ratio:.3f} of the corpus without its text"
+        if info.text
+        else f", {ratio:.3f} of the corpus; without texts: no excerpts, and no passages found by their names"
     )
+    lines = [
+        f"index of {info.corpus} ({info.selection}), corpus {info.corpus_hash[:16]}"
+        + (f", recipe {info.recipe_hash[:16]}" if info.recipe_hash else ""),
+        f"{info.documents:,} documents of {info.packages:,} packages, {info.lines:,} lines, {info.bytes / 1e6:.1f} MB",
+        f"{info.size / 1e6:.1f} MB on disk{kept}",
+        f"format {info.format}, lexer {info.lexer_hash}; common idiom left out: {stopped} fingerprints",
+    ]
+    lines += [f"from {root}" for root in info.roots.values()]
+    lines += [
+        f"removed: {each.package} {each.path}, {each.documents:,} documents"
+        for each in info.removed
+    ]
+    return "\n".join(lines)
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    found = False
+    today = datetime.now(UTC).date().isoformat()
+    for place in _places(arguments):
+        for package in arguments.packages:
+            removal = Removal(package, arguments.path, today)
+            change = restore if arguments.undo else remove
+            count = change(place.folder, removal)
+            if count:
+                found = True
+                print(f"{place.name}: {_said(removal, count, undo=arguments.undo)}")
+    if not found:
+        print(
+            "footnote index: nothing of it is in an index; `footnote lookup` says what is",
+            file=sys.stderr,
+        )
+    return 0 if found else 1
+
+
+def _said(removal: Removal, count: int, *, undo: bool) -> str:
+    files = f"{count:,} {'file' if count == 1 else 'files'} of {removal.package}"
+    if undo:
+        return f"{files} reported again"
+    return (
+        f"{files} no longer reported; `footnote index compact` deletes what the index has of them"
+    )
+
+
+def _compact(arguments: argparse.Namespace) -> int:
+    for place in _places(arguments):
+        before = schema.read_info(place.folder)
+        with _progress("compacting, MB") as progress:
+            info = compact(place.folder, jobs=max(1, arguments.jobs), progress=progress)
+        gone, freed = before.documents - info.documents, before.size - info.size
+        print(f"{place.name}: {gone:,} documents deleted, {freed / 1e6:.1f} MB less")
+    return 0
+
+
+def _places(arguments: argparse.Namespace) -> list[Place]:
+    return places([arguments.name] if arguments.name else [])
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar in MB, drawn from the first report on."""
+    bar: Bar | None = None
+    told = 0
+    with ExitStack() as stack:
+
+        def progress(done: int, total: int) -> None:
+            nonlocal bar, told
+            if bar is None:
+                bar = stack.enter_context(Bar())
+                bar.stage(name, total >> 20)
+            step, told = (done >> 20) - told, done >> 20
+            bar.step("", step)
+
+        yield progress

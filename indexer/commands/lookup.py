@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from indexer import AttributionIndex, IndexUnavailable, match_json
+from indexer import AttributionIndex, IndexUnavailable, match_json, open_indexes
 from indexer.attribution.catalogue import File, Package
 from indexer.attribution.inspection import inspect_text
 
@@ -21,10 +21,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args(argv)
     try:
-        index = AttributionIndex.open()
+        index = open_indexes()
     except IndexUnavailable as error:
         print(f"footnote lookup: {error}", file=sys.stderr)
         return 2
+    for problem in index.problems:
+        print(f"footnote lookup: {problem}", file=sys.stderr)
     answer = _answer(index, arguments.name)
     if arguments.json:
         print(json.dumps(answer, indent=1))

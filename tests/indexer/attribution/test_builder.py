@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -251,6 +252,29 @@ def test_a_damaged_file_is_refused_or_at_least_found(home: Path, name: str, harm
         schema.verify(home / "index", info, fully=True)
     with pytest.raises(IndexUnavailable, match="footnote index build"):
         AttributionIndex.open(home / "index")
+
+
+def test_damage_that_shows_while_serving_is_said_and_nothing_crashes(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "HASHED_AT_OPEN", 0)
+    rng = Random(3)
+    said = 0
+    for name in ("exact.starts", "exact.keys", "exact.lines", "files.npy", "text.blocks") * 4:
+        path = home / "index" / name
+        whole = path.read_bytes()
+        harmed = bytearray(whole)
+        for _ in range(20):
+            at = rng.randrange(len(whole))
+            harmed[at] ^= 1 << rng.randrange(8)
+        path.write_bytes(harmed)
+        try:
+            AttributionIndex.open(home / "index").check_document(LEDGER, language="python")
+        except IndexUnavailable as unavailable:
+            said += "footnote index build" in str(unavailable)
+        path.write_bytes(whole)
+
+    assert said
 
 
 def test_the_record_that_is_no_json_is_refused(home: Path) -> None:

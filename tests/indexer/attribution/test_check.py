@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from indexer import AttributionIndex
 from indexer.attribution.ignoring import add_ignored, ignore_file, read_ignores
 from indexer.attribution.matches import Match, Source
 from indexer.commands import check
@@ -152,7 +153,7 @@ def test_the_licence_decides_whether_it_fails(
 ) -> None:
     source = Source("books", "1.0", "a.py", 1, 9, licence, "")
     answer = [Match(1, 9, "warning", "verbatim", 1.0, 99, source)]
-    monkeypatch.setattr(check.AttributionIndex, "check_document", lambda *_, **__: answer)
+    monkeypatch.setattr(AttributionIndex, "check_document", lambda *_, **__: answer)
 
     assert {each: check.main(["--fail-on", each]) for each in codes} == codes
     assert check.main([]) == 1

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
-from indexer.attribution import schema
+from indexer.attribution import postings, schema
 from indexer.attribution.builder import Plan, build_index
+from indexer.attribution.compaction import compact
+from indexer.attribution.fingerprints import FORMS
 from indexer.attribution.index import AttributionIndex
 from indexer.attribution.removal import Removal, add_removals, read_removals
 from tests.indexer.attribution.conftest import (
@@ -97,6 +100,57 @@ def test_after_the_next_build_nothing_of_it_is_left_and_the_record_says_so(home:
     assert b"books" not in content(home)
     assert index.check_document(CLUSTER, language="python")
     assert read_removals(home / "index") == (Removal("books"),)
+
+
+def removed_files(home: Path, *paths: str) -> None:
+    add_removals(home / "index", [Removal("*", path) for path in paths])
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_compaction_leaves_nothing_of_what_was_removed_and_all_of_the_rest(
+    home: Path, text: bool
+) -> None:
+    build_index(home / "corpus", home / "index", Plan(jobs=1, text=text))
+    before = opened(home).info()
+    corpus = home / "corpus"
+    exclusive = exclusive_keys(home, "books/ledger.py")
+    assert exclusive
+    corpus.rename(home / "gone")  # an index can be compacted where there is no corpus
+    removed_files(home, "books/*", "lib/*")
+    info = compact(home / "index", jobs=1)
+    index = opened(home)
+
+    assert (info.documents, info.corpus_hash) == (2, before.corpus_hash)
+    assert {(each.path, each.documents) for each in info.removed} == {("books/*", 1), ("lib/*", 1)}
+    schema.verify(home / "index", info, fully=True)
+    assert not exclusive & keys_of(home)
+    for name in (b"books", b"lib/again.js", b"close_ledger"):
+        assert name not in content(home)
+    assert index.check_document(LEDGER, language="python") == []
+    (match,) = index.check_document(QUEUE, language="javascript")
+    assert (match.source.package, match.others) == ("patience", ())
+    assert index.check_document(CLUSTER, language="python")[0].source.package == "grouping"
+    assert (index.source_text(match.source) is None) != text
+    assert compact(home / "index", jobs=1) == info
+
+
+def keys_of(home: Path) -> set[tuple[str, int]]:
+    """The fingerprints of an index that have places, as far as its tables tell them apart."""
+    found = set()
+    for form in FORMS:
+        table = postings.read(home / "index", form.name)
+        buckets = np.repeat(np.arange(len(table.starts) - 1), np.diff(table.starts))
+        hashes = buckets.astype(np.uint64) << np.uint64(32) | table.keys
+        found |= {(form.name, each) for each in hashes.tolist()}
+    return found
+
+
+def exclusive_keys(home: Path, path: str) -> set[tuple[str, int]]:
+    """Those of them that no other file has."""
+    every = keys_of(home)
+    removed = home / "without"
+    build_index(home / "corpus", removed / "index", Plan(jobs=1, leave_out=(Removal("*", path),)))
+    return every - keys_of(removed)
 
 
 def test_a_removal_during_a_build_is_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
