@@ -96,6 +96,7 @@ class ModelInfo:
     context: int = 0  # tokens
     recipe_hash: str = ""  # of the corpus: how it was curated
     backend: str = ""  # what computes: native, openvino or torch
+    note: str = ""  # why it computes slower than it might
     corpus_parts: str = ""  # of a fine-tuned model: hashes of all its corpora and their recipes
 
 

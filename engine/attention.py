@@ -1,15 +1,21 @@
 """Attention for one sequence, given to transformers: no key is copied for each head, none unseen is read."""
 
 import math
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 -- its usual name
+from torch.nn.attention.bias import causal_lower_right
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import sdpa_mask
+from transformers.masking_utils import causal_mask_function, sdpa_mask
+
+from engine.devices import CPU, CUDA
 
 NAME = "footnote"
 
+_HALF = (torch.bfloat16, torch.float16)
 _QUERIES = 128  # at a time: those behind them are not seen by any of these
 # What some models add to scores, and we do not: transformers' own attention does.
 _UNKNOWN = ("softcap", "s_aux", "position_bias")
@@ -32,13 +38,16 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """Of [1, heads, n, head_dim] and [1, kv_heads, keys, head_dim]; returns [1, n, heads, head_dim].
 
-    The mask is true where a key is seen; without one, all are.
+    The mask is true where a key is seen. Without one, all that do not stand behind the query are:
+    the queries are the last of the keys' places.
     """
     if query.shape[0] != 1 or any(others.get(each) is not None for each in _UNKNOWN):
         raise ValueError(f"{type(module).__name__} needs more than this attention has")
     _, heads, n, dim = query.shape
     kv = key.shape[1]
     scale = dim**-0.5 if scaling is None else scaling
+    if n > 1 and attention_mask is None:
+        return _causal(query, key, value, scale), None
     # The heads that share a key are rows of one product.
     if n == 1:
         seen = F.scaled_dot_product_attention(
@@ -56,6 +65,37 @@ def attend(
         )
     seen = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
     return seen.reshape(1, heads, n, -1).transpose(1, 2), None
+
+
+def _causal(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
+) -> torch.Tensor:
+    """By flash-attn where it is installed, by torch's own flash kernel elsewhere."""
+    flash = _flash_attn() if query.dtype in _HALF and query.device.type == CUDA else None
+    if flash is not None:
+        placed = (each.transpose(1, 2) for each in (query, key, value))
+        seen: torch.Tensor = flash(*placed, softmax_scale=scale, causal=True)
+        return seen
+    group = query.shape[1] // key.shape[1]
+    seen = F.scaled_dot_product_attention(
+        query,
+        key.repeat_interleave(group, 1),
+        value.repeat_interleave(group, 1),
+        attn_mask=causal_lower_right(query.shape[2], key.shape[2]),  # type: ignore[arg-type, unused-ignore]
+        scale=scale,
+    )
+    return seen.transpose(1, 2)
+
+
+@cache
+def _flash_attn() -> Callable[..., torch.Tensor] | None:
+    """Its function where it is installed and can be loaded."""
+    try:
+        from flash_attn import flash_attn_func
+    except (ImportError, OSError):
+        return None
+    found: Callable[..., torch.Tensor] = flash_attn_func
+    return found
 
 
 def _part(
@@ -86,7 +126,19 @@ def _part(
 
 
 def _mask(*, q_length: int, **others: Any) -> torch.Tensor | None:
-    """transformers' own, always spelled out for several queries: cached keys stand before them."""
+    """transformers' own, spelled out for several queries on a CPU: cached keys stand before them.
+
+    A card's kernels know themselves what is merely causal.
+    """
+    if (
+        torch.device(others.get("device", CPU)).type != CPU
+        and q_length > 1
+        and others.get("mask_function") is causal_mask_function
+        and others.get("attention_mask") is None
+        and isinstance(others.get("q_offset"), int)
+        and others.get("kv_length") == others["q_offset"] + q_length
+    ):
+        return None
     others["allow_is_causal_skip"] = q_length == 1 and others.get("allow_is_causal_skip", True)
     mask: torch.Tensor | None = sdpa_mask(q_length=q_length, **others)
     return mask

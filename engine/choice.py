@@ -43,7 +43,8 @@ def preferred(file: Path | None, checkpoint: Checkpoint, wish: Wish) -> Wish | N
 
 def fastest(order: Sequence[Wish], timings: Sequence[Timing]) -> Wish | None:
     """The first of the order, or one that beats it clearly."""
-    known = {(each.backend, each.device): each for each in timings if not each.problem}
+    ran_here = [each for each in timings if not each.problem]
+    known = {(each.backend, device): each for each in ran_here for device in (AUTO, each.device)}
     ran = [each for each in order if (each.backend, each.device) in known]
     if not ran:
         return None

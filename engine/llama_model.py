@@ -67,6 +67,7 @@ class LlamaKeyValues:
 class LlamaModel:
     """The weights of one file, mapped or packed by llama.cpp."""
 
+    note = ""
     is_exact = False  # a row alone is not what it is in company
 
     def __init__(self, parts: Sequence[Path], *, threads: int = 1, offload: bool = True) -> None:

@@ -199,6 +199,7 @@ class LocalCompleter:
             device=model.device,
             dtype=model.dtype,
             backend=self._backend,
+            note=model.note,
             parameters=model.parameters,
             folder=str(checkpoint.folder),
             corpus_hash=checkpoint.corpus.get("hash", ""),

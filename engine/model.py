@@ -96,6 +96,7 @@ class Model:
         return hidden[:n]
 
     device = "cpu"
+    note = ""
     is_exact = False  # torch's products round differently for every number of rows
     cuts = COARSE
 

@@ -36,6 +36,7 @@ class NativeModel:
     """The weights of one model, packed for this processor."""
 
     device = "cpu"
+    note = ""
     dtype = "int8"
     is_exact = True  # by construction, see kernel.c
     cuts = ANYWHERE

@@ -40,6 +40,11 @@ class Network(Protocol[Memory]):
         ...
 
     @property
+    def note(self) -> str:
+        """Why it is slower than it might be; empty where it is not."""
+        ...
+
+    @property
     def is_exact(self) -> bool:
         """Whether a row's scores are the same to the last bit in whatever company it runs.
 

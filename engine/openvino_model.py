@@ -39,6 +39,7 @@ class OpenVinoModel:
     """The weights of one model, compiled for this CPU."""
 
     device = "cpu"
+    note = ""
     dtype = "int8"
 
     def __init__(

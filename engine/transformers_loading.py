@@ -11,6 +11,7 @@ from engine.api import ModelUnavailable
 from engine.checkpoint import Checkpoint, read_tensors
 from engine.devices import CPU, CUDA, memory
 from engine.linears import Kernel, choose_kernel
+from engine.recording import CudaGraphs
 from engine.transformers_model import TransformersModel
 
 _INNER = ("intermediate_size", "n_inner", "ffn_dim")
@@ -29,7 +30,15 @@ def load_transformers(
     if device != CPU and not _is_there(device):
         raise RuntimeError(f"torch {torch.__version__} finds no {device} here")
     net, kernel = _opened(checkpoint, dtype, device)
-    return TransformersModel(net, positions=checkpoint.shape.positions, kernel=kernel)
+    cards = {each.device for each in net.parameters()}
+    record = CudaGraphs() if device == CUDA and len(cards) == 1 else None
+    model = TransformersModel(
+        net, positions=checkpoint.shape.positions, kernel=kernel, record=record
+    )
+    if len(cards) > 1:
+        model.note = f"its steps are not recorded: it is spread over {len(cards)} devices"
+    model.prefer_recorded_blocks()
+    return model
 
 
 def _opened(checkpoint: Checkpoint, dtype: str, device: str) -> tuple[Any, Kernel | None]:

@@ -6,7 +6,8 @@ CPU's packed kernels unused. What comes out is compared with plain transformers 
 """
 
 import inspect
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,12 +18,14 @@ from engine.api import ModelUnavailable
 from engine.cuts import COARSE
 from engine.linears import Kernel, make_linear
 from engine.network import Scores
+from engine.prefix_cache import BLOCK
+from engine.recording import STEPS, Buffers, Record, Work, buffers, size_for
 from engine.sampling import certainty
 
 # As in engine.model: kernels are made for every number of rows and keys, so there are few of them.
 _ROWS, _KEYS = 16, 64
 # How far scores may lie from plain transformers', as a share of how far they lie from each other.
-_DIFFERENCE = {torch.float32: 1e-3, torch.bfloat16: 0.1}
+_DIFFERENCE = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.1}
 # Bytes of an embedding that may be held a second time, packed to be the head: a quarter of a step.
 _TWICE = 256_000_000
 _TRIAL = 40  # tokens that are compared: two blocks of them and a step
@@ -34,6 +37,7 @@ class _Layer(DynamicLayer):  # type: ignore[no-untyped-call, misc, unused-ignore
     def __init__(self, capacity: int, grain: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.length, self._capacity, self._grain = 0, capacity, grain
+        self.slots: torch.Tensor | None = None  # where to write, in a run over fixed buffers
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         self.dtype, self.device = key_states.dtype, key_states.device
@@ -49,6 +53,12 @@ class _Layer(DynamicLayer):  # type: ignore[no-untyped-call, misc, unused-ignore
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        if self.slots is not None:
+            where = self.slots.to(self.device)
+            self._keys.index_copy_(2, where, key_states)
+            self._values.index_copy_(2, where, value_states)
+            self.keys, self.values = self._keys, self._values
+            return self.keys, self.values
         n = key_states.shape[-2]
         here, shown = slice(self.length, self.length + n), self.get_mask_sizes(n)[0]
         self._keys[:, :, here], self._values[:, :, here] = key_states, value_states
@@ -58,25 +68,34 @@ class _Layer(DynamicLayer):  # type: ignore[no-untyped-call, misc, unused-ignore
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Number of keys, from the first: a few that the mask hides, to have few numbers."""
+        if self.slots is not None:
+            return self._capacity, 0
         grain = self._grain if query_length > 1 else 1
         return min(self._capacity, _rounded(self.length + query_length, grain)), 0
 
-    def get_seq_length(self) -> int:
-        return self.length
+    def get_seq_length(self) -> int | torch.Tensor:  # type: ignore[override, unused-ignore]
+        return self.length if self.slots is None else self.slots[0]
 
 
 class KeyValues:
-    """The keys and values of one sequence."""
+    """The keys and values of one sequence, and the runs over fixed buffers that write them."""
 
     def __init__(self, capacity: int, layers: int, grain: int) -> None:
         self.capacity = capacity
-        held = _rounded(capacity + _ROWS, _KEYS)
+        self.runs: dict[int, tuple[Buffers, Work]] = {}  # by their rows
+        held = _rounded(capacity + BLOCK, _KEYS)  # a filled-up run writes behind the last token
         self._layers = [_Layer(held, grain) for _ in range(layers)]
         self.cache = Cache(layers=[*self._layers])
 
     def rewind(self, position: int) -> None:
         for layer in self._layers:
-            layer.length = position
+            layer.length, layer.slots, layer.is_compileable = position, None, False
+
+    def write_to(self, slots: torch.Tensor) -> None:
+        """What is run next is told by a buffer where its keys and values go."""
+        for layer in self._layers:
+            # All places are shown then: transformers has to make a mask for one row too.
+            layer.slots, layer.is_compileable = slots, True
 
 
 class TransformersModel:
@@ -85,15 +104,26 @@ class TransformersModel:
     is_exact = False  # torch's products round differently for every number of rows
     cuts = COARSE
 
-    def __init__(self, net: Any, *, positions: int, kernel: Kernel | None = None) -> None:
+    def __init__(
+        self,
+        net: Any,
+        *,
+        positions: int,
+        kernel: Kernel | None = None,
+        record: Record | None = None,
+    ) -> None:
         """Take a PreTrainedModel that is in place; its linears are packed where the kernel is.
 
+        With `record`, runs of few rows and blocks of a prompt are recorded once and then repeated.
         ModelUnavailable where it keeps more than keys and values, or scores differ from its own.
         """
         self._net, self._positions = net, positions
+        self._record = record
+        self.recorded: tuple[int, ...] = (*STEPS, BLOCK)  # rows of the runs that are repeated
+        self.note = ""  # why it is slower than it might be
         self.parameters = sum(each.numel() for each in net.parameters())
         self._layers = _layers(net)
-        self._grain = _KEYS
+        self._grain = _KEYS if self.device == "cpu" else 1
         self._takes = frozenset(inspect.signature(net.forward).parameters)
         self._settle(kernel)
 
@@ -117,6 +147,10 @@ class TransformersModel:
         n = len(tokens)
         if position + n > cache.capacity:
             raise ValueError(f"{position + n} tokens do not fit a cache of {cache.capacity}")
+        size = size_for(n, wanted, self.recorded) if self._record is not None else None
+        repeated = None if size is None else self._repeated(tokens, position, cache, size)
+        if repeated is not None:
+            return repeated[len(repeated) - wanted :]
         cache.rewind(position)
         rows = _rounded(n, _ROWS) if n > 1 and self._grain > 1 else n
         where = self._net.get_input_embeddings().weight.device
@@ -126,6 +160,48 @@ class TransformersModel:
         logits = self._run(ids, places.clamp_(max=self._positions - 1), kept, cache.cache)
         found: Scores = logits[len(kept) - wanted :].float().cpu().numpy()
         return found
+
+    def _repeated(
+        self, tokens: Sequence[int], position: int, cache: KeyValues, size: int
+    ) -> Scores | None:
+        """The scores that a run over fixed buffers keeps; None where it cannot be recorded here."""
+        assert self._record is not None
+        made = cache.runs.get(size)
+        told = made[0] if made else buffers(size, self._net.get_input_embeddings().weight.device)
+        told.fill(tokens, position, self._positions - 1)
+        if made is None:
+            cache.write_to(told.slots)
+
+            def work() -> torch.Tensor:
+                return self._run(told.ids, told.places[0], told.kept, cache.cache).float()
+
+            try:
+                made = cache.runs[size] = told, self._record(work)
+            except (RuntimeError, NotImplementedError) as error:
+                first = str(error).strip().split("\n", 1)[0]
+                self._record, self.note = None, f"its steps cannot be recorded: {first}"
+                return None
+        cache.write_to(told.slots)
+        scores: Scores = made[1]().cpu().numpy()
+        return scores
+
+    def prefer_recorded_blocks(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        """Have blocks of a prompt repeated, or told anew with the kernel for them: what is faster here.
+
+        A small model waits to be told; a large one has its attention computed faster.
+        """
+        if self._record is None or self._positions < 2 * BLOCK:
+            return
+        cache = self.new_cache(2 * BLOCK)
+        cost: dict[tuple[int, ...], float] = {}
+        for sizes in ((*STEPS, BLOCK), STEPS):
+            self.recorded = sizes
+            self.scores([0] * BLOCK, BLOCK, cache)  # once for nothing
+            started = clock()
+            for _ in range(3):
+                self.scores([0] * BLOCK, BLOCK, cache)
+            cost[sizes] = clock() - started
+        self.recorded = min(cost, key=cost.__getitem__)
 
     def certainty(self, scores: Scores, token: int) -> tuple[float, float]:
         return certainty(scores, token)
@@ -157,10 +233,17 @@ class TransformersModel:
         if kernel is not None and kernel.packed:
             _pack(self._net, kernel)
         attention.register()
-        for name, grain in ((attention.NAME, _KEYS), (own, 1)):
+        record = self._record
+        for name, grain, each in (
+            *([(attention.NAME, self._grain, record)] if record else []),
+            (attention.NAME, self._grain, None),
+            (own, 1, None),
+        ):
             self._net.set_attn_implementation(name)
-            self._grain = grain
+            self._grain, self._record = grain, each
             if self._agrees(tokens, plain):
+                if record is not None and self._record is None:
+                    self.note = self.note or "its steps are not recorded: the scores would differ"
                 return
         raise ModelUnavailable(
             f"{type(self._net).__name__} does not give the same scores with its keys and values "

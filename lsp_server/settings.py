@@ -130,9 +130,10 @@ class Settings:
     )
     backend: str = _setting(
         "auto",
-        "What computes: `native` (own kernels), `openvino` or `torch`; `auto` is the fastest of "
-        "those installed, timed once while you rest (`footnote doctor` shows the figures).",
-        enum=("auto", "native", "openvino", "torch"),
+        "What computes: `native` (own kernels), `openvino` or `torch`, and `llama_cpp` for GGUF "
+        "files; `auto` is the fastest of those installed, timed once while you rest (`footnote "
+        "doctor` shows the figures).",
+        enum=("auto", "native", "openvino", "torch", "llama_cpp"),
     )
     device: str = _setting(
         "auto",

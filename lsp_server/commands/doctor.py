@@ -190,6 +190,7 @@ def _model(model: str | None, backend: str, info: list[Any]) -> Check:
         f"by {about.backend or 'a script'}, "
         f"context {about.context:,}; loaded in {loaded - started:.1f} s, "
         f"first line in {(ready - loaded) * 1000:.0f} ms; {about.folder}"
+        + (f"; {about.note}" if about.note else "")
     )
     return Check("model", OK, found)
 

@@ -84,9 +84,9 @@ def test_every_setting_has_a_description_and_its_default_fits_its_schema() -> No
 
 
 def test_the_backends_and_devices_are_those_of_the_engine() -> None:
-    from engine.backends import AUTO, BACKENDS, DEVICES
+    from engine.backends import AUTO, BACKENDS, DEVICES, LLAMA_CPP
 
     schema = json_schema()
 
-    assert schema["footnote.backend"]["enum"] == [AUTO, *BACKENDS]
+    assert schema["footnote.backend"]["enum"] == [AUTO, *BACKENDS, LLAMA_CPP]
     assert schema["footnote.device"]["enum"] == [AUTO, *DEVICES]

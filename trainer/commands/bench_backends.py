@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"footnote bench backends: {error}\n")
         return 2
     in_file = isinstance(checkpoint.shape, GgufOutline)
-    best = order[0] if in_file and not timings[0].problem else fastest(order, timings)
+    best = fastest(order, timings)
     if options.remember and not in_file:
         _remember(checkpoint, wish, timings)
     timings += beside
