@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from indexer import Match, Source
 
@@ -37,6 +37,11 @@ def headline(match: Match) -> str:
     )
 
 
+def where_of(match: Match, learned: Collection[str]) -> str:
+    """Whether the model can have the text by heart, or it is only indexed."""
+    return "in this model's training data" if match.index in learned else "in the indexed code"
+
+
 def badge(matches: Sequence[Match]) -> str:
     """A few words for a suggestion, about the nearest of its matches."""
     best = max(matches, key=lambda match: (match.similarity, match.matched_tokens))
@@ -47,18 +52,27 @@ def longest_first(matches: Iterable[Match]) -> list[Match]:
     return sorted(matches, key=lambda match: -match.matched_tokens)
 
 
-def hover_text(matches: Sequence[Match], *, markdown: bool, excerpt: str = "") -> str:
-    """Everything about the matches at one place; `excerpt` is how the first one's source reads."""
+def hover_text(
+    matches: Sequence[Match],
+    *,
+    markdown: bool,
+    excerpt: str = "",
+    learned: Collection[str] = (),
+) -> str:
+    """Everything about the matches at one place; `excerpt` is how the first one's source reads.
+
+    `learned` names the indexes of what the model was trained on.
+    """
     excerpts = [excerpt, *[""] * len(matches)]
     return ("\n\n---\n\n" if markdown else "\n\n").join(
-        _paragraph(match, markdown=markdown, excerpt=excerpts[rank])
+        _paragraph(match, markdown=markdown, excerpt=excerpts[rank], learned=learned)
         for rank, match in enumerate(matches[:_SHOWN])
     )
 
 
-def _paragraph(match: Match, *, markdown: bool, excerpt: str) -> str:
+def _paragraph(match: Match, *, markdown: bool, excerpt: str, learned: Collection[str]) -> str:
     strong = "**" if markdown else ""
-    title = f"{strong}Near-verbatim text of the corpus{strong}"
+    title = f"{strong}Near-verbatim {where_of(match, learned)}{strong}"
     facts = (
         f"{percent(match)} similar, {kind_of(match)}, {match.matched_tokens} tokens, "
         f"lines {match.start_line} to {match.end_line} here"

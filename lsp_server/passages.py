@@ -17,6 +17,7 @@ from pygls.uris import to_fs_path
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.projects import folders_around, own_packages
 from indexer.attribution.revising import revised
+from indexer.attribution.schema import IndexUnavailable
 from lsp_server import wire
 from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.convert import speakable
@@ -109,6 +110,9 @@ async def _find(session: Session, document: Document, known: Findings | None) ->
     except asyncio.CancelledError:
         unwanted.set()
         raise
+    except IndexUnavailable as damaged:
+        session.index.problem = str(damaged)
+        return None
     except Exception as error:  # noqa: BLE001 -- a failed check leaves the file unmarked
         wire.report(error)
         return None

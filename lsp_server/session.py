@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from lsp_server.trace import Trace
 
 if TYPE_CHECKING:
     from engine.api import Ban
-    from indexer import AttributionIndex, Match
+    from indexer import AttributionIndex, IndexInfo, Match
     from lsp_server.documents import Document, Documents
 
 
@@ -69,16 +69,12 @@ class Checking:
 
 @dataclass(slots=True)
 class Index:
-    """The attribution index, once it is open; `problem` says what to do where it is not."""
+    """The attribution indexes, once they are open; `problem` says what to do where one is not."""
 
     state: str = LOADING
     index: AttributionIndex | None = None
     problem: str = ""
-    corpus_hash: str = ""
-    recipe_hash: str = ""
-    selection: str = ""
-    documents: int = 0
-    packages: int = 0
+    infos: Mapping[str, IndexInfo] = field(default_factory=dict)  # by the names of the indexes
 
 
 @dataclass(slots=True, eq=False)
@@ -172,20 +168,39 @@ class Session:
         model = ModelStatus(engine.name)
         if info is not None:
             model = ModelStatus(engine.name, info.name, info.device, info.parameters)
-        known = IndexStatus(index.state, index.documents, index.packages, index.selection, belongs)
+        infos = list(index.infos.values())
+        known = IndexStatus(
+            index.state,
+            sum(each.documents for each in infos),
+            sum(each.packages for each in infos),
+            infos[0].selection if infos else "",
+            belongs,
+        )
         return StatusParams(busy, kind, message, model, known)
 
     def belongs(self) -> str:
-        """Whether the index covers what the model was trained on: yes, subset, no or unknown."""
+        """Whether an index covers what the model was trained on: yes, subset, no or unknown."""
+        answers = set(self._belongings().values())
+        return next((each for each in ("yes", "subset", "no") if each in answers), "unknown")
+
+    def learned(self) -> frozenset[str]:
+        """The indexes, by name, whose texts the model was trained on."""
+        answers = self._belongings().items()
+        return frozenset(name for name, answer in answers if answer in {"yes", "subset"})
+
+    def _belongings(self) -> dict[str, str]:
         info, index = self.engine.state.info, self.index
         if info is None or index.state != READY or not info.corpus_hash:
-            return "unknown"
-        return belonging(
-            (info.corpus_hash, getattr(info, "recipe_hash", "")),
-            (index.corpus_hash, index.recipe_hash),
-            index.selection,
-            parts=getattr(info, "corpus_parts", ""),
-        )
+            return {}
+        return {
+            name: belonging(
+                (info.corpus_hash, getattr(info, "recipe_hash", "")),
+                (each.corpus_hash, each.recipe_hash),
+                each.selection,
+                parts=getattr(info, "corpus_parts", ""),
+            )
+            for name, each in index.infos.items()
+        }
 
 
 FOREIGN_INDEX = (

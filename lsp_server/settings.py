@@ -141,7 +141,9 @@ class Settings:
         enum=("auto", "cpu", "cuda", "mps"),
     )
     index: str = _setting(
-        "", "Folder of the attribution index. Empty: the one that `footnote setup` built."
+        "",
+        "Attribution indexes to search, with commas between: `public` (the corpus's), the names that "
+        "`footnote index build --from` gave, or folders. Empty: all there are.",
     )
     unload_after_minutes: int = _setting(
         15,

@@ -72,7 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend", default="auto", metavar="NAME", help="native, openvino or torch"
     )
-    parser.add_argument("--index", metavar="FOLDER", type=Path, help="another attribution index")
+    parser.add_argument(
+        "--index", metavar="NAME", action="append", default=[],
+        help="search this attribution index, by name or folder; may be repeated (default: all)",
+    )  # fmt: skip
     parser.add_argument(
         "--language", metavar="ID", help="as editors name it (default: by the file name)"
     )
@@ -110,20 +113,26 @@ def _complete(text: str, options: argparse.Namespace) -> _Result:
         info = completer.describe()
     finally:
         completer.close()
-    matches = _matches(gap, completion, options.index) if completion.text else []
+    matches = _matches(options, gap, completion) if completion.text else []
     return _Result(completion, place, info, matches)
 
 
-def _matches(gap: Gap, completion: Completion, folder: Path | None) -> list[Match]:
-    from indexer import AttributionIndex, IndexUnavailable
+def _matches(options: argparse.Namespace, gap: Gap, completion: Completion) -> list[Match]:
+    from indexer import IndexUnavailable, open_indexes
+    from indexer.attribution.projects import folders_around, own_packages
 
     try:
-        index = AttributionIndex.open(folder)
+        index = open_indexes(options.index)
     except IndexUnavailable as unavailable:
         print(f"footnote complete: not checked against the corpus: {unavailable}", file=sys.stderr)
         return []
+    for problem in index.problems:
+        print(f"footnote complete: {problem}", file=sys.stderr)
     after = gap.suffix[completion.replace_after :]
-    return index.check_completion(gap.prefix, completion.text, after, language=gap.language)
+    own = own_packages(options.file) | folders_around(options.file)
+    return index.check_completion(
+        gap.prefix, completion.text, after, language=gap.language, own=own
+    )
 
 
 def _as_json(result: _Result) -> dict[str, Any]:

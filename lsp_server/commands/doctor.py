@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,14 +76,15 @@ def examine(model: str | None = None, backend: str = "auto") -> Iterator[Check]:
     yield _kernels()
     yield _lexer()
     yield _data()
-    info: list[Any] = [None, None]
+    info: list[Any] = [None, {}]
     yield _guarded("model", lambda: _model(model, backend, info))
     if info[0] is not None and info[0].backend:
         yield _guarded("backend", lambda: _backend(info[0], backend))
     yield _guarded("corpus", _corpus)
-    yield _guarded("index", lambda: _index(info))
-    if info[0] is not None and info[1] is not None:
-        yield _together(info[0], info[1])
+    yield from _indexes(info[1])
+    if info[0] is not None and info[1]:
+        # Of the corpus's index, where there is one; nobody expects that a model learned their own code.
+        yield _together(info[0], next(iter(info[1].values())))
 
 
 def versions() -> dict[str, str]:
@@ -241,19 +243,35 @@ def _corpus() -> Check:
     return Check("corpus", OK, found)
 
 
-def _index(info: list[Any]) -> Check:
+def _indexes(infos: dict[str, IndexInfo]) -> Iterator[Check]:
+    from indexer.attribution.federation import places
+
+    for place in places():
+        yield _guarded("index", partial(_index, place.name, place.folder, infos))
+
+
+def _index(name: str, folder: Path, infos: dict[str, IndexInfo]) -> Check:
     from indexer import AttributionIndex, IndexUnavailable
+    from indexer.attribution.federation import PUBLIC
+    from indexer.attribution.removal import read_removals
 
     try:
-        about = AttributionIndex.open().info()
+        about = AttributionIndex.open(folder).info()
     except IndexUnavailable as unavailable:
-        found = str(unavailable).partition(": ")[0]
-        return Check("index", ERROR, found, "footnote setup, or footnote setup --small")
-    info[1] = about
-    found = (
+        found, _, remedy = str(unavailable).partition(": ")
+        if name == PUBLIC:
+            remedy = "footnote setup, or footnote setup --small"
+        return Check("index", ERROR, found, remedy)
+    infos[name] = about
+    found = "" if name == PUBLIC else f"{name}, own code: "
+    found += (
         f"corpus {about.corpus_hash[:12]} ({about.selection}), {about.packages} packages, "
         f"{about.documents:,} documents, {about.bytes / 1e6:,.0f} MB of text"
     )
+    if not about.text:
+        found += ", without the texts"
+    if removed := read_removals(folder):
+        found += f", {len(removed)} removals obeyed"
     return Check("index", OK, found)
 
 

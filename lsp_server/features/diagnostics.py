@@ -81,6 +81,7 @@ async def answer(
     if document.edited_at:
         await asyncio.sleep(max(0.0, document.edited_at + rest_s - time.monotonic()))
     found = await findings_of(session, document)
+    _complain(session, editor)
     if document.version != version:
         raise JsonRpcException(
             "the text has changed",
@@ -125,11 +126,19 @@ def _stop(session: Session, document: Document) -> None:
 async def _check(session: Session, editor: Editor, document: Document, delay: float) -> None:
     await asyncio.sleep(delay)
     found = await findings_of(session, document)
+    _complain(session, editor)
     too_large = len(document.text) > LARGEST_DOCUMENT
     if too_large or (found is not None and found.version == document.version):
         _publish(session, editor, document, found)
     if found is not None and not found.is_whole:
         await _settle(session, editor, document, found)
+
+
+def _complain(session: Session, editor: Editor) -> None:
+    """Damage of an index may show when it is asked only; it is said once."""
+    problem = session.index.problem
+    if problem and session.first_time(problem):
+        editor.warn(problem)
 
 
 async def _settle(session: Session, editor: Editor, document: Document, part: Findings) -> None:

@@ -41,7 +41,7 @@ async def answer(session: Session, params: types.HoverParams) -> types.Hover | N
     markdown = session.client.markdown
     kind = types.MarkupKind.Markdown if markdown else types.MarkupKind.PlainText
     excerpt = await _excerpt(session, document, lines, here[0])
-    text = citations.hover_text(here, markdown=markdown, excerpt=excerpt)
+    text = citations.hover_text(here, markdown=markdown, excerpt=excerpt, learned=session.learned())
     return types.Hover(
         contents=types.MarkupContent(kind, text),
         range=convert.range_of_lines(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsp_server import protocol, wire
@@ -12,7 +11,7 @@ from lsp_server.scheduler import LOADING, READY, UNAVAILABLE, EngineState
 from lsp_server.session import FOREIGN_INDEX, Index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from engine.api import Completer
     from indexer import AttributionIndex
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from lsp_server.session import Session
     from lsp_server.settings import Settings
 
-    OpenIndex = Callable[[Path | None], AttributionIndex]
+    OpenIndex = Callable[[Sequence[str]], AttributionIndex]
     LoadModel = Callable[[Settings], Completer]
 
 _PROGRESS = "footnote/loading"
@@ -40,10 +39,11 @@ def load_model(settings: Settings) -> Completer:
     )
 
 
-def open_index(folder: Path | None) -> AttributionIndex:
-    from indexer import AttributionIndex
+def open_index(names: Sequence[str]) -> AttributionIndex:
+    """The indexes of these names or folders, asked as one; without any, all there are."""
+    from indexer import open_indexes
 
-    return AttributionIndex.open(folder)
+    return open_indexes(names)
 
 
 def begin(session: Session, editor: Editor, *, open_index: OpenIndex) -> None:
@@ -78,28 +78,21 @@ async def read_index(session: Session, editor: Editor, *, open_index: OpenIndex)
     diagnostics.all_again(session, editor)
 
 
-def _opened(open_index: OpenIndex, folder: str) -> Index:
+def _opened(open_index: OpenIndex, setting: str) -> Index:
     """Runs on a lookup thread: reading and the imports for it take their time."""
-    from indexer import IndexUnavailable
+    from indexer import FederatedIndex, IndexUnavailable
 
     try:
-        index = open_index(Path(folder).expanduser() if folder else None)
-        info = index.info()
+        index = open_index([name for each in setting.split(",") if (name := each.strip())])
+        if isinstance(index, FederatedIndex):
+            return Index(READY, index, "; ".join(index.problems), index.infos())
+        return Index(READY, index, infos={"": index.info()})
     except IndexUnavailable as unavailable:
         return Index(UNAVAILABLE, problem=str(unavailable))
     except Exception as error:  # noqa: BLE001 -- the server goes on without citations
         wire.report(error)
         problem = "the attribution index cannot be opened; `footnote doctor` says why"
         return Index(UNAVAILABLE, problem=problem)
-    return Index(
-        READY,
-        index,
-        corpus_hash=info.corpus_hash,
-        recipe_hash=info.recipe_hash,
-        selection=info.selection,
-        documents=info.documents,
-        packages=info.packages,
-    )
 
 
 def _told(session: Session, editor: Editor) -> None:

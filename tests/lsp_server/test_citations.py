@@ -43,6 +43,17 @@ def test_a_hover_lists_three_places_and_counts_the_rest() -> None:
     assert "96% similar, with other names, 155 tokens, lines 3 to 25 here" in text
 
 
+def test_a_hover_says_whether_the_model_learned_from_it() -> None:
+    for index, words in (
+        ("public", "in this model's training data"),
+        ("ours", "in the indexed code"),
+    ):
+        text = citations.hover_text(
+            [replace(MATCH, index=index)], markdown=False, learned={"public"}
+        )
+        assert text.startswith(f"Near-verbatim {words}: ")
+
+
 def test_a_hover_in_plain_text_has_no_marks() -> None:
     text = citations.hover_text([MATCH], markdown=False)
 

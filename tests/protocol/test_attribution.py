@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,6 +199,25 @@ def test_a_damaged_index_is_said_once_and_the_server_goes_on(stage: Stage, tmp_p
         status = editor.ready()
         assert status["index"]["state"] == "unavailable"
         assert "footnote" in status["message"]
+        assert editor.suggestion(*editor.open_at("x = <CURSOR>")) is not None
+        assert len(editor.messages()) == 1
+
+
+def test_damage_that_shows_while_serving_is_said_once(stage: Stage, tmp_path: Path) -> None:
+    tiny_corpus.build(tmp_path)
+    blocks = tmp_path / "index" / "text.blocks"
+    record = tmp_path / "index" / "index.json"
+    values = json.loads(record.read_text(encoding="utf-8"))
+    blocks.write_bytes(b"x" * blocks.stat().st_size)
+    values["files"]["text.blocks"]["sha256"] = hashlib.sha256(blocks.read_bytes()).hexdigest()
+    record.write_text(json.dumps(values), encoding="utf-8")  # as a large file that is not hashed
+    stage.write({"text": "value"})
+    env = {"FOOTNOTE_HOME": str(tmp_path)}
+    with Editor(stage.command, env=env, said=("is damaged",)) as editor:
+        editor.ready()
+        for _ in range(2):
+            uri = editor.open(tiny_corpus.INTERVALS)
+            assert editor.hover(uri, {"line": 3, "character": 0}) is None
         assert editor.suggestion(*editor.open_at("x = <CURSOR>")) is not None
         assert len(editor.messages()) == 1
 
