@@ -11,7 +11,7 @@ import numpy.typing as npt
 from indexer.attribution.families import Family
 from indexer.attribution.tokens import NAME_ID, NUMBER_ID, STRING_ID, Reading, Tokens
 
-_SPAN = struct.Struct("8s8s6B")
+_SPAN = struct.Struct("8s8s7B")
 
 
 class _Family(ctypes.Structure):
@@ -84,7 +84,15 @@ def _packed_spans(family: Family) -> npt.NDArray[np.uint8]:
     packed = bytearray()
     for span in family.spans:
         opening, closing = span.opening.encode(), span.closing.encode()
-        numbers = len(opening), len(closing), span.kind, span.escapes, span.lines, span.shape
+        numbers = (
+            len(opening),
+            len(closing),
+            span.kind,
+            span.escapes,
+            span.doubles,
+            span.lines,
+            span.shape,
+        )
         packed += _SPAN.pack(opening, closing, *numbers)
     return np.frombuffer(bytes(packed) or b"\0", np.uint8)
 

@@ -30,6 +30,9 @@ class Span:
     closing: str = ""  # "\n": the end of the line, which is no part of it
     kind: int = STRING
     escapes: bool = False  # a backslash takes the next byte with it
+    doubles: bool = (
+        False  # the closing mark, which is one byte, stands for itself when it is doubled
+    )
     lines: bool = False  # may run over several lines
     shape: int = PLAIN_SHAPE
 
@@ -65,6 +68,11 @@ def _words(text: str) -> frozenset[str]:
 
 def _string(quote: str, closing: str = "", *, lines: bool = False, escapes: bool = True) -> Span:
     return Span(quote, closing or quote, escapes=escapes, lines=lines)
+
+
+def _doubling(opening: str) -> Span:
+    """A string that takes its quote when it is doubled, and line ends."""
+    return Span(opening, opening[-1], doubles=True, lines=True)
 
 
 def _block(opening: str, closing: str) -> Span:
@@ -121,8 +129,7 @@ JAVA = Family(
 CSHARP = Family(
     "csharp",
     (*_SLASHES, _string('"""', lines=True, escapes=False), _DOUBLE, _string('$"', '"'), _CHARACTER,
-     # In these a quote is doubled, which reads as two strings side by side, and those as one.
-     *(_string(f'{mark}"', '"', lines=True, escapes=False) for mark in ("@", "$@", "@$")), _SCOPE),
+     *map(_doubling, ('@"', '$@"', '@$"')), _SCOPE),
     reserved.CSHARP,
 )  # fmt: skip
 GO = Family(
@@ -148,7 +155,7 @@ PHP = Family(
 )  # fmt: skip
 BRACES = Family(  # Kotlin, Scala, Swift, Dart, ...
     "braces",
-    (*_SLASHES, _string('"""', lines=True, escapes=False), _DOUBLE, _SINGLE, _SCOPE, _ARROW),
+    (*_SLASHES, _string('"""', lines=True, escapes=False), _DOUBLE, _SINGLE, _SCOPE),
     reserved.BRACES,
 )
 SHELL = Family(
@@ -205,7 +212,7 @@ SQL = Family(
     (
         _remark("--"),
         _block("/*", "*/"),
-        *(_string(mark, lines=True, escapes=False) for mark in "'\"`"),
+        *map(_doubling, "'\"`"),
     ),
     reserved.SQL,
     reserved.SQL_CALLED,

@@ -89,6 +89,8 @@ def _plain(span: Span, opening: bytes) -> bytes:
     inside = rb"[^" + stops + rb"]++"
     if span.escapes:
         inside += rb"|\\."
+    if span.doubles:
+        inside += rb"|" + first + first
     if rest:
         inside += rb"|" + first + rb"(?!" + rest + rb")"
     return opening + rb"()(?:" + inside + rb")*+(" + first + rest + rb")?+"
@@ -284,11 +286,8 @@ def _reading(found: _Found) -> Reading:
         # The name of an attribute is not the author's to rename, nor is a builtin that is called.
         own = word in (NAME, CALLED) and before == DOT
         called = word == CALLED and after.exact == _CALL
-        if (
-            word == NAME
-            and before in (COMMA, OPEN)
-            and (after.kind == COLON or after.exact == _EQUALS)
-        ):
+        assigned = after.exact == _EQUALS and found.data[after.end : after.end + 1] != b"="
+        if word == NAME and before in (COMMA, OPEN) and (after.kind == COLON or assigned):
             word = ARGUMENT
         before = kind
         carried += token.size

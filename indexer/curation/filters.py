@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from indexer.curation.parameters import Parameters
 from indexer.curation.provenance import foreign_license, is_license_file
 from indexer.document import Document
-from indexer.languages import NEAR_CODE, language_of
+from indexer.languages import NEAR_CODE, TAKEN, language_of
 
 VENDOR_FOLDERS = frozenset(
     """_vendor _vendored vendor vendored vendors third_party thirdparty third-party 3rdparty
@@ -69,7 +69,7 @@ def check_path(path: str, kind: str, *, held_out: bool = False) -> Drop | None:
     pure = PurePosixPath(path)
     folders = [part.lower() for part in pure.parts[:-1]]
     language = language_of(path)
-    if language is None:
+    if language is None or (kind != "folder" and language not in TAKEN):
         return Drop("not_source", pure.suffix.lower())
     if folders and folders[0].endswith(".dist-info"):
         return Drop("packaging")

@@ -1,8 +1,8 @@
-"""Which files we take."""
+"""What files are in, and which the corpus takes."""
 
 import pytest
 
-from indexer.languages import LANGUAGES, NEAR_CODE, language_of
+from indexer.languages import LANGUAGES, NEAR_CODE, TAKEN, language_of
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,12 @@ from indexer.languages import LANGUAGES, NEAR_CODE, language_of
         ("README.md", "markdown"),
         ("conf.yml", "yaml"),
         ("Pipfile", "toml"),
-        ("Makefile", None),
+        ("Makefile", "makefile"),
+        ("src/Main.java", "java"),
+        ("lib.rs", "rust"),
+        ("a.h", "c"),
+        ("schema.SQL", "sql"),
+        ("x.unknown", None),
         ("a.py/binary.so", None),
         (".py", None),
         ("", None),
@@ -27,4 +32,10 @@ def test_the_name_decides(path, language):
 
 
 def test_near_code_is_made_of_known_languages():
-    assert set(LANGUAGES) > NEAR_CODE
+    assert set(LANGUAGES) > TAKEN > NEAR_CODE
+
+
+def test_an_ending_names_one_language():
+    endings = [ending for each in LANGUAGES.values() for ending in each]
+
+    assert len(endings) == len(set(endings))

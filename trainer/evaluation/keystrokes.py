@@ -8,7 +8,7 @@ from random import Random
 
 from engine.api import Gap
 from indexer.document import Document
-from indexer.languages import NEAR_CODE, language_of
+from indexer.languages import NEAR_CODE, TAKEN, language_of
 
 OPENED = "opened"  # the first place in a file: nothing of it is known
 TYPED = "typed"  # one more character on the line
@@ -124,7 +124,7 @@ def folder_documents(folder: Path) -> Iterator[Document]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         language = language_of(name)
-        if language is None or not path.is_file():
+        if language not in TAKEN or not path.is_file():
             continue
         try:
             text = path.read_text(encoding="utf-8")

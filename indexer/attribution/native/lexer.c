@@ -30,7 +30,7 @@ enum { PLAIN, SEPARATE, CHARACTER, PATTERN, HEREDOC, RAW };
 
 typedef struct {
     uint8_t opening[8], closing[8];
-    uint8_t n_opening, n_closing, kind, escapes, lines, shape;
+    uint8_t n_opening, n_closing, kind, escapes, doubles, lines, shape;
 } span;
 
 typedef struct {
@@ -264,9 +264,11 @@ static extent plain(const lexer *it, const span *rule, int64_t at) {
     }
     while (i < it->size) {
         uint8_t c = text[i];
-        if (c == closing && starts_with(it, i, rule->closing, rule->n_closing))
-            return (extent){i + rule->n_closing, inside, i, 1};
-        if (c == '\\' && rule->escapes) {
+        if (c == closing && starts_with(it, i, rule->closing, rule->n_closing)) {
+            if (!rule->doubles || i + 1 >= it->size || text[i + 1] != closing)
+                return (extent){i + rule->n_closing, inside, i, 1};
+            i += 2;
+        } else if (c == '\\' && rule->escapes) {
             if (i + 1 >= it->size) break;
             i += 2;
         } else if (c == '\n' && !rule->lines) {
@@ -485,6 +487,7 @@ static void move(columns *out, int64_t from, int64_t to) {
 }
 
 static int64_t second_pass(const lexer *it) {
+    static const uint8_t equals[] = "=";
     columns out = it->out;
     int64_t kept = 0;
     int before = NOTHING, carried = 0;
@@ -507,7 +510,7 @@ static int64_t second_pass(const lexer *it) {
         /* The name of an attribute is not the author's to rename, nor is a builtin that is called. */
         int own = (kind == NAME || kind == CALLED || kind == PREFIX) && before == DOT;
         int labels = (kind == NAME || kind == PREFIX) && (before == COMMA || before == OPEN) &&
-                     (after == COLON || is_mark(it, next, '='));
+                     (after == COLON || (is_mark(it, next, '=') && !starts_with(it, out.ends[next], equals, 1)));
         before = kind;
         carried += out.sizes[r];
         if (drops) continue;

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from indexer.attribution.families import PLAIN, family_of
 from indexer.attribution.lexing import lexer_of
-from indexer.attribution.tokens import NAME_ID, PROSE, Tokens, word_id
+from indexer.attribution.tokens import NAME_ID, PROSE, STRING, Tokens, word_id
+from indexer.languages import LANGUAGES
 from tests.indexer.attribution.conftest import CLUSTER, QUEUE
 
 
@@ -132,3 +135,173 @@ def test_names_are_told_from_keywords_strings_and_prose() -> None:
     assert [name.strip() for name in lexer_of("python").names(text, 0, 99)] == [
         "area", "width", "unit", "Size", "width", "width", "unit", "unit",
     ]  # fmt: skip
+
+
+COPIES = {
+    "java": (
+        """
+        @Override
+        public int total(List<Item> items, char mark) {
+            int sum = 0; // why
+            for (Item item : items) if (item.mark != '\\'') sum += item.price.getAmount();
+            return Math.max(sum, "none".length());
+        }
+        """,
+        {"total": "whole", "items": "all", "mark": "mark", "sum": "s", "item": "each", "Item": "Piece"},
+    ),
+    "c": (
+        """
+        #include <string.h>
+        static size_t count(const char *text, struct node *first) {
+            /* why */
+            for (size_t i = 0; text[i] != '\\0'; i++) first->seen += strlen(text);
+            return first->seen;
+        }
+        """,
+        {"count": "number", "text": "line", "first": "head", "i": "k", "node": "link"},
+    ),
+    "cpp": (
+        """
+        template <typename T> auto pick(std::vector<T> const &given, int most = 1'000) {
+            auto pattern = R"x(a "quoted" (text))x";
+            return std::move(given.at(most)).with(pattern);
+        }
+        """,
+        {"pick": "take", "given": "from", "most": "limit", "pattern": "rule", "T": "U"},
+    ),
+    "csharp": (
+        """
+        public string Path(string root) {
+            var name = @"c:\\" + $"{root}";   // why
+            return name.Replace(@"a""b", 'x'.ToString());
+        }
+        """,
+        {"Path": "Route", "name": "label", "root": "root"},
+    ),
+    "go": (
+        """
+        func (s *Server) Find(key string) (int, error) {
+            pattern := `a\\` + "b"
+            for index, each := range s.items { if each.key == key && len(pattern) > 'x' { return index, nil } }
+            return -1, errors.New("none")
+        }
+        """,
+        {"s": "self", "Server": "Host", "Find": "Look", "pattern": "rule", "index": "i", "each": "one"},
+    ),
+    "rust": (
+        """
+        fn longest<'a>(first: &'a str, other: &'a str) -> Option<&'a str> {
+            let quote = 'q'; let raw = r#"a "b" c"#; // it's why
+            if first.len() > other.len() { println!("{}", raw); Some(first) } else { None }
+        }
+        """,
+        {"longest": "best", "quote": "mark", "raw": "text"},
+    ),
+    "php": (
+        """
+        function total($items) { # why
+            $sum = 0;
+            foreach ($items as $item) { $sum += $item->price * count($items) . Tax::rate('it\\'s'); }
+            return <<<EOT
+            isn't $it
+            EOT;
+        }
+        """,
+        {"total": "whole", "items": "all", "sum": "s", "item": "each"},
+    ),
+    "ruby": (
+        """
+        def total(items)  # it's why
+          items.each { |item| @sum += item.price }
+          raise ArgumentError, "none: #{items}" unless items.any?
+        end
+        """,
+        {"total": "whole", "items": "all", "item": "each", "sum": "s"},
+    ),
+    "sql": (
+        "SELECT item.price, COUNT(*) FROM sales item WHERE owner = 'it''s' -- why\n GROUP BY item.price",
+        {"owner": "holder", "sales": "orders"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", COPIES)
+def test_a_renamed_copy_has_the_same_abstract_form_in_every_language(language: str) -> None:
+    text, names = COPIES[language]
+    other = re.sub(
+        rf"(?<![.>'\w])\b({'|'.join(names)})\b(?!'s)", lambda match: names[match[1]], text
+    )
+
+    assert lexed(other, language).abstract.tolist() == lexed(text, language).abstract.tolist()
+    assert code(other, language) != code(text, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "strings"),
+    [
+        ("c", "char c = 'a'; x = '\\''; s = L\"w\";", ["'a'", "'\\''", '"w"']),
+        ("cpp", 'n = 1\'000\'000; s = R"x(a)" b)x";', ['R"x(a)" b)x"']),
+        ("csharp", '@"a\\""b" + $"c\\"d"', ['@"a\\""b"', '$"c\\"d"']),
+        ("go", "`a\\` + 'b'", ["`a\\`", "'b'"]),
+        ("rust", "f::<'a, 'b>('c', r##\"d\"# e\"##)", ["'c'", 'r##"d"# e"##']),
+        ("php", "<<<'EOT'\nit's\n  EOT . 'b' #[A] # c's", ["<<<'EOT'\nit's\n  EOT", "'b'"]),
+        (
+            "shellscript",
+            "echo it\\'s $# '#' | cat <<EOF\nisn't\nEOF\nx#y",
+            ["'#'", "<<EOF\nisn't\nEOF"],
+        ),
+        ("ruby", 'x = "a#b" # it\'s', ['"a#b"']),
+        ("sql", "SELECT 'it''s', \"a\" -- isn't", ["'it''s'", '"a"']),
+        ("html", "<p class='a'>it's</p><script>f('b') // c's\n</script>'", ["='a'", "'b'"]),
+        ("css", "a::before { content: 'x' } /* it's */", ["'x'"]),
+        ("javascript", "x = /['\"]/.test(a / b / c) + `y${z}`", ["/['\"]/", "`y${z}`"]),
+        ("java", '"""\n a "b"\n""" + \'"\' + "c"', ['"""\n a "b"\n"""', "'\"'", '"c"']),
+        ("yaml", "don't: 'x' # it's", []),
+    ],
+)
+def test_strings_are_told_from_what_looks_like_them(
+    language: str, text: str, strings: list[str]
+) -> None:
+    tokens, words = written(text, language)
+
+    found = [
+        word for word, kind in zip(words, tokens.kinds.tolist(), strict=True) if kind == STRING
+    ]
+    assert found == strings
+
+
+def test_attributes_by_arrows_and_paths_are_not_abstracted() -> None:
+    for language, text in (("cpp", "a->name + b::name"), ("php", "$a->name . B::name")):
+        tokens, words = written(text, language)
+        names = [
+            int(id_) for id_, word in zip(tokens.abstract, words, strict=True) if word == "name"
+        ]
+
+        assert names == [word_id("name")] * 2
+
+
+def test_capitals_say_nothing_in_sql() -> None:
+    assert code("select Name from T", "sql") == code("SELECT name FROM t", "sql")
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "opened"),
+    [
+        ("python", "x = '''a\n", "'''"),
+        ("javascript", "/* a\n", "/*"),
+        ("javascript", "// a /*\n", ""),
+        ("shellscript", "cat <<EOF | sort\na\n", "<<EOF | sort "),
+        ("cpp", 'x = R"tag(a)"\n', 'R"tag('),
+        ("html", "<p><script lang='ts'>\nf(`a\n", "<script>`"),
+        ("html", "<script>\n</script>\n", ""),
+        ("rust", 'x = r#"a"\n', 'r#"'),
+    ],
+)
+def test_what_is_open_is_opened_again(language: str, before: str, opened: str) -> None:
+    assert lexer_of(language).opening(before) == opened
+
+
+def test_every_language_of_code_has_a_family() -> None:
+    plain = {name for name in LANGUAGES if family_of(name) is PLAIN}
+
+    assert plain == {"json", "markdown", "restructuredtext"}
