@@ -21,7 +21,7 @@ demo: $(INSTALLED) ## see the server complete and cite, on the small corpus
 test: lint client ## check everything: style, types, arrows, client, tests
 	$(BIN)/pytest $(ARGS)
 
-test-editor: $(DEVELOPED) vsix ## a person at work in a real VS Code, without a screen (600 MB to fetch)
+test-editor: vsix ## a person at work in a real VS Code, without a screen (600 MB to fetch)
 	@tests/editor/install
 	@$(BIN)/footnote setup --small
 	@FOOTNOTE_TEST_EDITOR=1 FOOTNOTE_PICTURES=$${FOOTNOTE_PICTURES:-tests/editor/pictures} $(BIN)/pytest -q tests/editor
@@ -40,7 +40,11 @@ client: ## types and bundle of the VS Code extension
 	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory $(CLIENT_READY) && cd $(CLIENT) && npm run --silent check; \
 	else echo "client: left out, there is no Node 20 here (https://nodejs.org)"; fi
 
-vsix: $(CLIENT_READY) ## package the VS Code extension
+vsix: $(DEVELOPED) $(CLIENT_READY) ## package the VS Code extension, with the server that it sets up
+	@mkdir -p && rm -f $(CLIENT)/out/server/*
+	@$(BIN)/hatchling build -t sdist -d 2>/dev/null
+	@mv $(CLIENT)/out/server/footnote-*.tar.gz $(CLIENT)/out/server/footnote.tar.gz
+	@cp .ci/constraints.txt $(CLIENT)/out/server/
 	@cd $(CLIENT) && npm run --silent package
 
 setup: $(INSTALLED) ## fetch the full corpus and build its index (2.5 GB of disk)
@@ -54,7 +58,7 @@ bench: $(INSTALLED) ## time a completion after a keystroke beside Hugging Face g
 
 clean: ## remove the environment and what was built; the corpus stays
 	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -rf $(CLIENT)/node_modules $(CLIENT)/out $(CLIENT)/*.vsix
+	rm -rf $(CLIENT)/node_modules $(CLIENT)/out $(CLIENT)/*.vsix tests/editor/node_modules tests/editor/pictures
 
 $(INSTALLED): pyproject.toml .ci/constraints.txt .ci/install engine/native/kernel.c indexer/attribution/native/lexer.c hatch_build.py
 	@.ci/install

@@ -60,13 +60,28 @@ def copy(empty_home: None) -> Copy:
 
 
 @pytest.fixture(scope="session")
-def window(tmp_path_factory: pytest.TempPathFactory, copy: Copy) -> Iterator[Editor]:
-    """One VS Code for all: starting it is what takes the time."""
-    from tests.editor.vscode import ROOT, editor
+def vsix() -> Path:
+    """The packaged extension."""
+    from tests.editor.vscode import ROOT
 
-    vsix = ROOT / "vscode-client" / "footnote.vsix"
-    assert vsix.is_file(), "run `make vsix` first"
-    pictures = Path(os.environ.get("FOOTNOTE_PICTURES") or tmp_path_factory.mktemp("pictures"))
+    path = ROOT / "vscode-client" / "footnote.vsix"
+    assert path.is_file(), "run `make vsix` first"
+    return path
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures of the window go."""
+    return Path(os.environ.get("FOOTNOTE_PICTURES") or tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def window(
+    tmp_path_factory: pytest.TempPathFactory, copy: Copy, vsix: Path, pictures: Path
+) -> Iterator[Editor]:
+    """One VS Code for all: starting it is what takes the time."""
+    from tests.editor.vscode import editor
+
     settings = {"footnote.serverPath": sys.executable}
     env = {"FOOTNOTE_HOME": _HOME or ""}  # empty: the platform's own folder
     # They are there before the window is: a file that comes later is found some time later.

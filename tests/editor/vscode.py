@@ -114,9 +114,14 @@ class Editor:
         path = self.folder / name
         return str(self.wait(lambda: path.read_text("utf-8"), is_there))
 
-    def wait(self, ask: Callable[[], Any], is_there: Callable[[Any], bool] = bool) -> Any:
+    def wait(
+        self,
+        ask: Callable[[], Any],
+        is_there: Callable[[Any], bool] = bool,
+        seconds: float = _PATIENCE_S,
+    ) -> Any:
         """What `ask` gives once it is what is wanted. A picture of what was there instead, else."""
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + seconds
         while not is_there(got := ask()):
             if time.monotonic() > until:
                 self.picture("not-there")

@@ -18,6 +18,7 @@ _NOT_OURS = {
     "dist",
     "node_modules",
     "out",
+    "pictures",
     "shared",
 }
 

@@ -1,14 +1,39 @@
 // Builds, starts and restarts the language client; one change at a time.
 
 import * as vscode from "vscode";
-import { LanguageClient, State, type LanguageClientOptions } from "vscode-languageclient/node";
+import {
+  CloseAction,
+  ErrorAction,
+  LanguageClient,
+  State,
+  type ErrorHandler,
+  type LanguageClientOptions,
+} from "vscode-languageclient/node";
 
-import { COMMAND_REGENERATE, CURSOR, ERROR, EXPLAIN, INACTIVE, NORMAL, STATUS, type ExplainResult, type StatusParams } from "./protocol";
-import { findServer } from "./server";
+import type { Environment } from "./environment";
+import type { Pause } from "./pause";
+import {
+  COMMAND_REGENERATE,
+  CURSOR,
+  ERROR,
+  EXPLAIN,
+  INACTIVE,
+  NORMAL,
+  STATUS,
+  type ExplainResult,
+  type StatusParams,
+} from "./protocol";
+import { findServer, type ServerCommand } from "./server";
 import type { Status } from "./status";
+
+/** How long to wait before the server is started again, by how often it has ended of late. */
+const WAITS_MS = [1_000, 4_000, 16_000];
+const OF_LATE_MS = 180_000;
 
 export class Client implements vscode.Disposable {
   private client: LanguageClient | undefined;
+  private endings: number[] = []; // when the server ended by itself
+  private readonly settling = new vscode.EventEmitter<StatusParams>();
   private queue: Promise<void> = Promise.resolve();
   private readonly watched: vscode.Disposable;
 
@@ -16,6 +41,8 @@ export class Client implements vscode.Disposable {
     private readonly context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
     private readonly languages: readonly string[],
+    private readonly environment: Environment,
+    private readonly pause: Pause,
     private readonly onStatus: (status: Status) => void,
   ) {
     this.watched = vscode.Disposable.from(
@@ -26,10 +53,26 @@ export class Client implements vscode.Disposable {
 
   /** Start the server, ending the one that runs. Calls wait for each other and never overlap. */
   restart(): Promise<void> {
+    this.endings = [];
     return this.enqueue(async () => {
       await this.end();
       await this.begin();
     });
+  }
+
+  /** The first status that is no more about loading. */
+  settled(): Promise<StatusParams> {
+    return new Promise((resolve) => {
+      const waiting = this.settling.event((status) => {
+        waiting.dispose();
+        resolve(status);
+      });
+    });
+  }
+
+  /** How the server is started; undefined where there is none. */
+  get server(): ServerCommand | undefined {
+    return findServer(this.context, this.environment);
   }
 
   stop(): Promise<void> {
@@ -43,6 +86,7 @@ export class Client implements vscode.Disposable {
 
   dispose(): void {
     this.watched.dispose();
+    this.settling.dispose();
     void this.stop();
   }
 
@@ -76,7 +120,7 @@ export class Client implements vscode.Disposable {
   }
 
   private async begin(): Promise<void> {
-    const server = findServer(this.context);
+    const server = this.server;
     if (server === undefined) {
       // Not awaited: a message that nobody answers must not hold up the next restart.
       void this.sayWhatIsMissing();
@@ -85,7 +129,12 @@ export class Client implements vscode.Disposable {
     this.log.info(`Starting ${server.command} ${server.args.join(" ")} (found by ${server.found})`);
     const { command, args, env } = server;
     const client = new LanguageClient("footnote", "Footnote", { command, args, options: { env } }, this.options());
-    client.onNotification(STATUS, (status: StatusParams) => this.onStatus(status));
+    client.onNotification(STATUS, (status: StatusParams) => {
+      this.onStatus(status);
+      if (!status.busy) {
+        this.settling.fire(status);
+      }
+    });
     // Once it runs the server speaks for itself.
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Starting) {
@@ -117,7 +166,7 @@ export class Client implements vscode.Disposable {
       stdioOptions: { stdout: forward, stderr: forward },
       middleware: {
         provideInlineCompletionItems: (document, position, context, token, next) =>
-          mayComplete(document) ? next(document, position, context, token) : null,
+          mayComplete(document) && !this.pause.active ? next(document, position, context, token) : null,
         executeCommand: async (command, args, next): Promise<unknown> => {
           const result: unknown = await next(command, args);
           if (command === COMMAND_REGENERATE && result) {
@@ -127,23 +176,44 @@ export class Client implements vscode.Disposable {
           return result;
         },
       },
+      errorHandler: this.errorHandler(),
+    };
+  }
+
+  /** A server that ends by itself is started again, each time later; one that keeps ending is left alone. */
+  private errorHandler(): ErrorHandler {
+    return {
+      error: () => ({ action: ErrorAction.Continue }),
+      closed: async () => {
+        this.endings = [...this.endings.filter((at) => at > Date.now() - OF_LATE_MS), Date.now()];
+        const wait = WAITS_MS[this.endings.length - 1];
+        if (wait === undefined) {
+          this.onStatus({ kind: ERROR, busy: false, message: "Footnote's server keeps ending; open its log, then restart it" });
+          return { action: CloseAction.DoNotRestart, handled: true };
+        }
+        this.log.warn(`The server ended; it is started again in ${String(wait / 1000)} s`);
+        await new Promise((resume) => setTimeout(resume, wait));
+        return { action: CloseAction.Restart, handled: true };
+      },
     };
   }
 
   private async sayWhatIsMissing(): Promise<void> {
-    this.onStatus({ kind: ERROR, busy: false, message: "Footnote's server was not found" });
+    this.onStatus({ kind: ERROR, busy: false, message: "Footnote's server is not set up yet" });
+    const setUp = "Set it up";
     const settings = "Open settings";
-    const again = "Try again";
+    const chosen = vscode.workspace.getConfiguration("footnote").get<string>("serverPath", "") !== "";
     const answer = await vscode.window.showErrorMessage(
-      "Footnote's server was not found. Install it with `uv tool install footnote` or `pipx install footnote`, " +
-        "or set footnote.serverPath to its console script or its Python interpreter.",
+      chosen
+        ? "There is no server where footnote.serverPath says."
+        : "Footnote needs its server: a private Python environment, about 1.5 GB, fetched once from PyPI.",
+      ...(this.environment.possible && !chosen ? [setUp] : []),
       settings,
-      again,
     );
     if (answer === settings) {
       await vscode.commands.executeCommand("workbench.action.openSettings", "footnote.serverPath");
-    } else if (answer === again) {
-      void this.restart();
+    } else if (answer === setUp) {
+      await vscode.commands.executeCommand("footnote.setUp");
     }
   }
 }

@@ -6,9 +6,13 @@ import { basename, delimiter, join } from "node:path";
 
 import * as vscode from "vscode";
 
+import type { Environment } from "./environment";
+
 export interface ServerCommand {
   readonly command: string;
   readonly args: string[];
+  /** Arguments that make the same program the command line: `footnote ...`. */
+  readonly cli: string[];
   readonly env: NodeJS.ProcessEnv;
   /** Where it was found, for the log. */
   readonly found: string;
@@ -16,12 +20,15 @@ export interface ServerCommand {
 
 const windows = process.platform === "win32";
 
-/** The first of: the setting, a private environment, PATH. Undefined when there is none. */
-export function findServer(context: vscode.ExtensionContext): ServerCommand | undefined {
+/** The first of: the setting, our own environment, another private one, PATH. Undefined when there is none. */
+export function findServer(context: vscode.ExtensionContext, own: Environment): ServerCommand | undefined {
   const chosen = vscode.workspace.getConfiguration("footnote").get<string>("serverPath", "").trim();
   if (chosen !== "") {
     const path = chosen.startsWith("~") ? join(homedir(), chosen.slice(1)) : chosen;
     return existsSync(path) ? commandFor(path, "footnote.serverPath") : undefined;
+  }
+  if (own.python !== undefined) {
+    return commandFor(own.python, "the environment of this extension");
   }
   for (const python of privateEnvironments(context)) {
     if (existsSync(python)) {
@@ -32,13 +39,12 @@ export function findServer(context: vscode.ExtensionContext): ServerCommand | un
   return onPath === undefined ? undefined : commandFor(onPath, "PATH");
 }
 
-/** Interpreters of environments that hold Footnote and nothing of the user's: ours, uv's and pipx's. */
+/** Interpreters of environments that hold Footnote and nothing of the user's: uv's and pipx's. */
 function privateEnvironments(context: vscode.ExtensionContext): string[] {
   const data = windows
     ? (process.env["APPDATA"] ?? join(homedir(), "AppData", "Roaming"))
     : (process.env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"));
   const environments = [
-    join(context.globalStorageUri.fsPath, "venv"),
     join(data, "uv", "tools", "footnote"),
     join(process.env["PIPX_HOME"] ?? (windows ? join(homedir(), "pipx") : join(data, "pipx")), "venvs", "footnote"),
   ];
@@ -60,7 +66,8 @@ function commandFor(path: string, found: string): ServerCommand {
   }
   const isInterpreter = /^python[\d.]*(\.exe)?$/i.test(basename(path));
   const args = isInterpreter ? ["-I", "-m", "lsp_server"] : ["serve"];
-  return { command: path, args, env, found };
+  const cli = isInterpreter ? ["-I", "-m", "lsp_server.footnote"] : [];
+  return { command: path, args, cli, env, found };
 }
 
 function lookUp(name: string): string | undefined {
