@@ -41,7 +41,7 @@ client: ## types and bundle of the VS Code extension
 	else echo "client: left out, there is no Node 20 here (https://nodejs.org)"; fi
 
 vsix: $(DEVELOPED) $(CLIENT_READY) ## package the VS Code extension, with the server that it sets up
-	@mkdir -p && rm -f $(CLIENT)/out/server/*
+	@mkdir -p $(CLIENT)/out/server && rm -f $(CLIENT)/out/server/*
 	@$(BIN)/hatchling build -t sdist -d 2>/dev/null
 	@mv $(CLIENT)/out/server/footnote-*.tar.gz $(CLIENT)/out/server/footnote.tar.gz
 	@cp .ci/constraints.txt $(CLIENT)/out/server/
