@@ -29,6 +29,7 @@ class Client:
     document_changes: bool = False
     creates_files: bool = False
     show_document: bool = False  # takes window/showDocument
+    watches_files: bool = False  # can be asked to say when one changes
     text_content: bool = False  # asks for documents of our scheme
 
 
@@ -60,6 +61,7 @@ def client_of(capabilities: types.ClientCapabilities) -> Client:
         creates_files=has(f"{edits}.document_changes")
         and types.ResourceOperationKind.Create in (_get(capabilities, operations) or ()),
         show_document=has("window.show_document.support"),
+        watches_files=has("workspace.did_change_watched_files.dynamic_registration"),
         text_content=has("workspace.text_document_content.dynamic_registration"),
     )
 

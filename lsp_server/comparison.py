@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rapidfuzz.distance import Levenshtein
-
 if TYPE_CHECKING:
     from indexer import Source
 
@@ -29,6 +27,8 @@ def beginning(source_text: str, source: Source) -> list[str]:
 def differences(source_text: str, source: Source, here: str) -> str:
     """A sentence about the words that differ, the most frequent first; empty where none do."""
     there = "\n".join(_lines(source_text)[source.start_line - 1 : source.end_line])
+    from rapidfuzz.distance import Levenshtein
+
     ours, theirs = _words(here), _words(there)
     pairs: Counter[tuple[str, str]] = Counter()
     others = 0

@@ -8,20 +8,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pygls.uris import to_fs_path
 
-from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.projects import folders_around, own_packages
-from indexer.attribution.revising import revised
-from indexer.attribution.schema import IndexUnavailable
 from lsp_server import wire
 from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.convert import speakable
-from lsp_server.session import Checking, Findings, Passage
+from lsp_server.session import Checking, Findings, Passage, Project
 
 if TYPE_CHECKING:
     from indexer import AttributionIndex, Match
@@ -29,16 +25,10 @@ if TYPE_CHECKING:
     from lsp_server.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
-    """What the files around a document say about it."""
-
-    own: frozenset[str] = frozenset()  # names of its packages
-    ignores: Ignores = field(default_factory=lambda: Ignores(Path()))
-
-
 def project_of(document: Document) -> Project:
     """Reads files, so not for the event loop."""
+    from indexer.attribution.ignoring import ignore_file, read_ignores
+
     path = file_of(document)
     if path is None:
         return Project()
@@ -96,6 +86,8 @@ def forget(session: Session, document: Document) -> None:
 
 
 async def _find(session: Session, document: Document, known: Findings | None) -> Findings | None:
+    from indexer import IndexUnavailable
+
     index = session.index.index
     lines, version = tuple(document.lines), document.version
     if index is None or sum(map(len, lines)) > LARGEST_DOCUMENT:
@@ -129,6 +121,9 @@ def _looked_up(
     known: Findings | None,
     unwanted: threading.Event,
 ) -> Findings:
+    # Here and not above: with numpy behind it, it would delay the start.
+    from indexer.attribution.revising import revised
+
     project = project_of(document)
 
     def check(text: str) -> list[Match]:
@@ -147,13 +142,15 @@ def _looked_up(
     text = "".join(lines)
     if found is None:
         found = check(text)
-    reported = project.ignores.reported(found, text)
+    reported = project.reported(found, text)
     passages = tuple(Passage(_id_of(match, text), match) for match in reported)
-    return Findings(version, passages, tuple(found), lines, project.own, is_whole=is_whole)
+    return Findings(version, passages, tuple(found), lines, project, is_whole=is_whole)
 
 
 def _id_of(match: Match, text: str) -> str:
     """The same while passage and source are."""
+    from indexer.attribution.ignoring import passage_hash
+
     source = match.source
     parts = (passage_hash(match, text), source.package, source.path, str(source.start_line))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]

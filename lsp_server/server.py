@@ -116,6 +116,15 @@ def _lifecycle(
                 types.WORKSPACE_DID_CHANGE_CONFIGURATION,
                 types.DidChangeConfigurationRegistrationOptions(section="footnote"),
             )
+        if session.client.watches_files:
+            from indexer.attribution import ignoring
+
+            watcher = types.FileSystemWatcher(f"**/{ignoring.FOLDER}/{ignoring.NAME}")
+            await editor.register(
+                "footnote-ignored",
+                types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+                types.DidChangeWatchedFilesRegistrationOptions([watcher]),
+            )
         if session.client.text_content:
             await editor.register(
                 "footnote-sources",
@@ -162,6 +171,10 @@ def _documents(server: FootnoteServer, session: Session, editor: Editor) -> None
     def changed(params: types.DidChangeTextDocumentParams) -> None:
         diagnostics.changed(session, editor, params.text_document.uri)
         cursor.changed(session, params.text_document.uri)
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def stored(_params: types.DidChangeWatchedFilesParams) -> None:
+        diagnostics.all_again(session, editor)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: types.DidCloseTextDocumentParams) -> None:

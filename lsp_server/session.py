@@ -29,6 +29,7 @@ from lsp_server.trace import Trace
 if TYPE_CHECKING:
     from engine.api import Ban
     from indexer import AttributionIndex, IndexInfo, Match
+    from indexer.attribution.ignoring import Ignores
     from lsp_server.documents import Document, Documents
 
 
@@ -41,6 +42,22 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Project:
+    """What the files around a document say about it."""
+
+    own: frozenset[str] = frozenset()  # names of its packages
+    ignores: Ignores | None = None
+
+    def reported(self, matches: list[Match], text: str) -> list[Match]:
+        """The matches that the project has not settled."""
+        return matches if self.ignores is None else self.ignores.reported(matches, text)
+
+    @property
+    def problem(self) -> str:
+        return "" if self.ignores is None else self.ignores.problem
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What was found in one version of a document."""
 
@@ -48,7 +65,7 @@ class Findings:
     passages: tuple[Passage, ...]
     found: tuple[Match, ...]  # with those that the project ignores
     lines: tuple[str, ...]
-    own: frozenset[str]  # packages of the document's own project
+    project: Project
     is_whole: bool  # the whole text was looked up, not only what had changed
 
     def answers(self, version: int, *, whole: bool) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.api import Ban
 from lsp_server.documents import split_lines
+from lsp_server.session import Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,14 +42,14 @@ def _check(
         return None
 
     known = session.findings.get(ask.document)
-    own = frozenset[str]() if known is None else known.own
+    project = Project() if known is None else known.project
 
     def look_up() -> tuple[Match, ...]:
         after = ask.suffix[suggestion.replace_after :]
         found = index.check_completion(
-            ask.prefix, suggestion.text, after, language=ask.document.language, own=own
+            ask.prefix, suggestion.text, after, language=ask.document.language, own=project.own
         )
-        return tuple(found)
+        return tuple(project.reported(list(found), ask.prefix + suggestion.text + after))
 
     def keep(done: asyncio.Task[tuple[Match, ...]]) -> None:
         if not done.cancelled() and done.exception() is None:  # the session reports those

@@ -56,7 +56,7 @@ def closed(session: Session, editor: Editor, uri: str) -> None:
 
 
 def all_again(session: Session, editor: Editor) -> None:
-    """The index, the settings or what is ignored have changed."""
+    """The index, the settings or an ignore file have changed."""
     for document in session.documents:
         passages.forget(session, document)
         opened(session, editor, document.uri)
@@ -81,14 +81,15 @@ async def answer(
     if document.edited_at:
         await asyncio.sleep(max(0.0, document.edited_at + rest_s - time.monotonic()))
     found = await findings_of(session, document)
-    _complain(session, editor)
     if document.version != version:
         raise JsonRpcException(
             "the text has changed",
             int(types.LSPErrorCodes.ServerCancelled),
             {"retriggerRequest": False},
         )
+    _complain(session, editor, found)
     if found is not None and not found.is_whole:
+        _stop(session, document)
         session.checks[document] = session.spawn(_settle(session, editor, document, found))
     return _report(session, document, found, params.previous_result_id)
 
@@ -126,7 +127,7 @@ def _stop(session: Session, document: Document) -> None:
 async def _check(session: Session, editor: Editor, document: Document, delay: float) -> None:
     await asyncio.sleep(delay)
     found = await findings_of(session, document)
-    _complain(session, editor)
+    _complain(session, editor, found)
     too_large = len(document.text) > LARGEST_DOCUMENT
     if too_large or (found is not None and found.version == document.version):
         _publish(session, editor, document, found)
@@ -134,11 +135,12 @@ async def _check(session: Session, editor: Editor, document: Document, delay: fl
         await _settle(session, editor, document, found)
 
 
-def _complain(session: Session, editor: Editor) -> None:
-    """Damage of an index may show when it is asked only; it is said once."""
-    problem = session.index.problem
-    if problem and session.first_time(problem):
-        editor.warn(problem)
+def _complain(session: Session, editor: Editor, found: Findings | None) -> None:
+    """Damage of an index may show when it is asked only, as what is wrong in an ignore file; said once."""
+    ignoring = "" if found is None else found.project.problem
+    for problem in (session.index.problem, ignoring):
+        if problem and session.first_time(problem):
+            editor.warn(problem)
 
 
 async def _settle(session: Session, editor: Editor, document: Document, part: Findings) -> None:

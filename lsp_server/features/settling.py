@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from indexer.attribution.ignoring import IgnoreFileUnusable, add_ignored, ignore_file
 from lsp_server import alternatives, convert
 from lsp_server.convert import speakable
 from lsp_server.documents import place_at
@@ -28,6 +27,8 @@ async def ignore(session: Session, editor: Editor, arguments: tuple[Any, ...]) -
 
     Without a reason one is asked for.
     """
+    from indexer.attribution.ignoring import IgnoreFileUnusable, add_ignored, ignore_file
+
     document, passage = await _named(session, editor, arguments)
     if document is None or passage is None or (path := file_of(document)) is None:
         return False

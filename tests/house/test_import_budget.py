@@ -17,7 +17,7 @@ BUDGETS = [
     ("engine.fim", MODEL | INDEX | PROTOCOL | {"numpy"}),
     ("indexer", MODEL | INDEX | PROTOCOL),
     ("lsp_server", MODEL | INDEX | PROTOCOL),
-    ("lsp_server.server", MODEL | INDEX),
+    ("lsp_server.server", MODEL | INDEX | {"numpy"}),
     # `footnote --help` answers at once, so the dispatcher loads none of its commands.
     ("lsp_server.footnote", MODEL | INDEX | PROTOCOL | {"numpy", "rich"}),
     ("trainer", MODEL | INDEX | PROTOCOL),

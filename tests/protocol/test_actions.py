@@ -46,7 +46,7 @@ class Person(Editor):
             stage.command,
             capabilities=capabilities,
             env={"FOOTNOTE_HOME": str(home)},
-            said=("is left as it is", "no longer there"),
+            said=("is left as it is", "no longer there", "ignores nothing"),
             options={"attribution": {"budgetMs": 1000}},
             answers={
                 "window/showDocument": lambda _params: {"success": True},

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from indexer import Match, Source
+from indexer.attribution.ignoring import add_ignored
 from tests.support import tiny_corpus
 from tests.support.editor import GHOST, Editor, Stage, until
 
@@ -72,6 +75,44 @@ def test_ones_own_package_is_not_marked(editor: Editor, tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     uri = editor.open(tiny_corpus.INTERVALS, name=(tmp_path / "a.py").as_uri())
     assert editor.diagnostics(uri, version=1) == []
+
+
+def test_what_a_project_ignores_is_not_marked_and_a_wrong_file_is_said_once(
+    stage: Stage, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    ignored = tmp_path / ".footnote" / "ignore.toml"
+    watching = {**GHOST, "workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}}
+    env = {"FOOTNOTE_HOME": str(home)}
+    said = ("no `reason`",)
+    with Editor(stage.command, capabilities=watching, env=env, said=said) as editor:
+        editor.ready()
+        uri = editor.open(tiny_corpus.INTERVALS, name=(tmp_path / "a.py").as_uri())
+        (found,) = editor.diagnostics(uri, version=1)
+        (asked,) = editor.client.asked[0]["params"]["registrations"][0]["registerOptions"][
+            "watchers"
+        ]
+        assert asked["globPattern"] == "**/.footnote/ignore.toml"
+
+        facts = {key: value for key, value in found["data"].items() if key != "id"}
+        facts |= {"source": Source(**facts["source"]), "others": ()}
+        match = Match(**facts)
+        add_ignored(ignored, match, tiny_corpus.INTERVALS, reason="mine", today=date(2026, 1, 1))
+        with ignored.open("a") as stream:
+            stream.write('[[ignored]]\nhash = "0"\n')
+        for _ in range(2):
+            seen = len(editor.client.notes)
+            changes = {"changes": [{"uri": ignored.as_uri(), "type": 2}]}
+            editor.client.notify("workspace/didChangeWatchedFiles", changes)
+            note = editor.client.wait_for(
+                lambda note: note["method"] == "textDocument/publishDiagnostics", since=seen
+            )
+            assert note["params"]["diagnostics"] == []
+        assert len(editor.messages()) == 1
+
+        stage.write({"text": tiny_corpus.INTERVALS})
+        item = editor.suggestion(uri, {"line": 0, "character": 0})
+        assert item["command"]["title"] == "Completion accepted"
 
 
 def test_the_licence_decides_how_a_passage_is_marked(stage: Stage, home: Path) -> None:
