@@ -10,6 +10,7 @@ import pytest
 
 from engine import CancelToken, Completion, CompletionOptions, Gap, ModelInfo
 from engine.backends import BACKENDS
+from tests.support.gguf import converted
 from tests.support.tiny import write_tiny
 from trainer.commands import bench
 from trainer.evaluation import llama_peer
@@ -170,6 +171,7 @@ def test_the_command_reports_what_ran(
     assert (result["sessions"], result["keystrokes"]) == (1, 2)
     assert [row["engine"].split(",")[0] for row in result["rows"]] == [
         "footnote",
+        *(["footnote on llama.cpp Q8_0"] if llama_peer.is_installed() else []),
         "footnote float32",
         "footnote bfloat16",
         *(["llama.cpp Q8_0"] if llama_peer.is_installed() else []),
@@ -191,6 +193,32 @@ def test_the_command_reports_what_ran(
         theirs = by_name["llama.cpp Q8_0, its prompt cache on"]
         assert theirs["computed_tokens"] < 10
         assert result["ratios"]["llama.cpp Q8_0, its prompt cache on"] > 0
+        assert by_name["footnote on llama.cpp Q8_0"]["computed_tokens"] < 10
+
+
+@pytest.mark.skipif(not llama_peer.is_installed(), reason="xllamacpp is not installed")
+def test_a_gguf_file_is_measured_beside_the_server_of_its_library(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = converted(write_tiny(tmp_path / "tiny"), tmp_path / "tiny.gguf")
+    arguments = ["--model", str(model), "--json"]
+    code = bench.main(
+        ["completion", str(folder), "--sessions", "1", "--keystrokes", "2", *arguments]
+    )
+    result = json.loads(capsys.readouterr().out)
+
+    assert code == 0
+    assert [row["engine"] for row in result["rows"]] == [
+        "footnote, served from its worker (f32)",
+        "footnote, in this process",
+        "llama.cpp, its prompt cache on",
+    ]
+    assert all(row["computed_tokens"] < 10 for row in result["rows"])
+    assert result["floors"] is None
+    assert bench.main(["backends", *arguments]) == 0
+    timed = json.loads(capsys.readouterr().out)
+    assert timed["chosen"].startswith("llama_cpp")
+    assert [each["backend"] for each in timed["backends"]] == ["llama_cpp"]
 
 
 def test_a_replay_tells_memory_by_the_minute(folder: Path) -> None:

@@ -36,7 +36,7 @@ from trainer.evaluation.latency import (
     timed,
 )
 from trainer.evaluation.llama_peer import LlamaServer
-from trainer.evaluation.report import model_folder, progress, quiet, table, write_json
+from trainer.evaluation.report import model_path, progress, quiet, table, write_json
 
 if TYPE_CHECKING:
     from engine.local import LocalCompleter
@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 
 _LIMIT = 32  # new tokens, as the engine's own for a line
 LLAMA = "llama.cpp Q8_0, its prompt cache on"
+LLAMA_FILE = "llama.cpp, its prompt cache on"  # with the file that was given
+THROUGH = "footnote on llama.cpp Q8_0"
 _PRECISIONS = ("float32", "bfloat16")
+_PLAIN = "footnote float32"
 
 
 def main(argv: list[str]) -> int:
@@ -71,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "folder", nargs="?", type=Path, help="source files (default: the held-out packages)"
     )
-    parser.add_argument("--model", type=Path, help="checkpoint folder (default: the embedded one)")
+    parser.add_argument(
+        "--model", type=Path, help="checkpoint folder or GGUF file (default: the embedded one)"
+    )
     parser.add_argument("--sessions", type=int, default=12, help="files to work in (default 12)")
     parser.add_argument("--keystrokes", type=int, default=10, help="in each file (default 10)")
     parser.add_argument(
@@ -115,9 +120,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     import engine
-    from engine.local import LocalCompleter
 
-    folder = model_folder(options.model)
+    folder = model_path(options.model)
     typed = typing_sessions(options.folder, options.sessions, options.keystrokes)
     started = time.perf_counter()
     worker = engine.load_in_worker(folder, prompt_tokens=options.prompt_tokens)
@@ -126,27 +130,26 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     try:
         info = worker.describe()
         loaded = time.perf_counter() - started
-        local = {
-            dtype: engine.load(folder, dtype=dtype, prompt_tokens=options.prompt_tokens)
-            for dtype in _PRECISIONS
-        }
-        ours = {d: each for d, each in local.items() if isinstance(each, LocalCompleter)}
+        cores = physical_cores()
+        file = _file(folder, Path(scratch)) if folder.is_file() or not options.alone else None
+        ours = _completers(folder, file, options)
         served = _Engine(f"footnote, served from its worker ({info.dtype})")
         runs = [_ours(served, worker, None)]
         engines = [served]
-        for dtype, completer in ours.items():
-            engines.append(_Engine(f"footnote {dtype}"))
+        for name, completer in ours.items():
+            engines.append(_Engine(name))
             runs.append(_ours(engines[-1], completer, completer))
+        asker = ours.get(_PLAIN) or next(iter(ours.values()))
         threads = 0
-        if not options.alone and llama_peer.is_installed():
-            llama = _llama(folder, Path(scratch))
-            engines.append(_Engine(LLAMA))
-            runs.append(_theirs_by(engines[-1], llama, ours["float32"]))
-        if not options.alone:
-            peers, threads = _peers(folder, ours["float32"], typed[0].steps[0].gap)
+        if not options.alone and file is not None:
+            llama = LlamaServer(file, threads=cores)
+            engines.append(_Engine(LLAMA_FILE if file == folder else LLAMA))
+            runs.append(_theirs_by(engines[-1], llama, asker))
+        if not options.alone and file != folder:
+            peers, threads = _peers(folder, asker, typed[0].steps[0].gap)
             for name, generator in peers.items():
                 engines.append(_Engine(name))
-                runs.append(_theirs(engines[-1], generator, ours["float32"]))
+                runs.append(_theirs(engines[-1], generator, asker))
         for each in runs:  # once for nothing: first use costs more and is nobody's keystroke
             each(Session("", typed[-1].steps[:2]))
         for measured in engines:
@@ -161,7 +164,6 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             llama.close()
         shutil.rmtree(scratch, ignore_errors=True)
     rows = [row_of(each.name, each.samples) for each in engines]
-    cores = physical_cores()
     shape = read_checkpoint(folder).shape
     return {
         "machine": f"{machine()}, torch {torch.__version__}, load {os.getloadavg()[0]:.1f}",
@@ -188,6 +190,23 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _completers(
+    model: Path, file: Path | None, options: argparse.Namespace
+) -> "dict[str, LocalCompleter]":
+    """In this process, by name: llama.cpp's library with a file, and torch with a folder."""
+    import engine
+    from engine.local import LocalCompleter
+
+    size, found = options.prompt_tokens, {}
+    if file is not None:
+        name = "footnote, in this process" if file == model else THROUGH
+        found[name] = engine.load(file, threads=physical_cores(), prompt_tokens=size)
+    if file != model:
+        for dtype in _PRECISIONS:
+            found[f"footnote {dtype}"] = engine.load(model, dtype=dtype, prompt_tokens=size)
+    return {name: each for name, each in found.items() if isinstance(each, LocalCompleter)}
+
+
 def _rates(samples: Mapping[str, Sequence[Sample]]) -> dict[str, float]:
     """What was served: a prompt's time for each token, a run's behind it, and tokens of a run."""
     cold, everything = samples.get(OPENED, ()), [each for some in samples.values() for each in some]
@@ -211,17 +230,21 @@ def _ours(measured: _Engine, completer: Completer, tokens_of: "LocalCompleter | 
     return run
 
 
-def _llama(folder: Path, scratch: Path) -> LlamaServer:
-    """The same weights in eight bits behind llama.cpp's server."""
+def _file(model: Path, scratch: Path) -> Path | None:
+    """The GGUF file itself, or the same weights in eight bits; None where llama.cpp is not here."""
+    if model.is_file():
+        return model
+    if not llama_peer.is_installed():
+        return None
     from trainer.release import gguf_file
     from trainer.release.source import ReleaseError, read_source
 
     file = scratch / "model.gguf"
     try:
-        gguf_file.write(gguf_file.plan(read_source(folder)), file, "q8_0", facts={})
+        gguf_file.write(gguf_file.plan(read_source(model)), file, "q8_0", facts={})
     except ReleaseError as error:
         raise ValueError(f"llama.cpp cannot have this model: {error}; see --alone") from error
-    return LlamaServer(file, threads=physical_cores())
+    return file
 
 
 def _theirs_by(measured: _Engine, server: LlamaServer, ours: "LocalCompleter") -> Any:
@@ -270,13 +293,15 @@ def _ratios(rows: list[Row]) -> dict[str, float]:
     """
     by_name = {row.engine: row for row in rows}
     found = {}
-    if LLAMA in by_name:
-        found[LLAMA] = by_name[LLAMA].typed_p50 / rows[0].typed_p50
+    for name in (LLAMA, LLAMA_FILE, THROUGH):
+        if name in by_name:
+            found[name] = by_name[name].typed_p50 / rows[0].typed_p50
     for dtype in _PRECISIONS:
-        own = by_name[f"footnote {dtype}"].typed_p50
+        if (own := by_name.get(f"footnote {dtype}")) is None:
+            continue
         for name, row in by_name.items():
             if name.startswith(f"generate {dtype}"):
-                found[name] = row.typed_p50 / own
+                found[name] = row.typed_p50 / own.typed_p50
     return found
 
 
@@ -286,7 +311,7 @@ def _agreement(engines: list[_Engine]) -> dict[str, float]:
     found = {}
     for dtype in _PRECISIONS:
         theirs = by_name.get(f"generate {dtype}", [])
-        pairs = list(zip(by_name[f"footnote {dtype}"], theirs, strict=False))
+        pairs = list(zip(by_name.get(f"footnote {dtype}", []), theirs, strict=False))
         if pairs:
             found[dtype] = sum(a == b for a, b in pairs) / len(pairs)
     return found
