@@ -42,7 +42,7 @@ client: ## types and bundle of the VS Code extension
 
 vsix: $(DEVELOPED) $(CLIENT_READY) ## package the VS Code extension, with the server that it sets up
 	@mkdir -p $(CLIENT)/out/server && rm -f $(CLIENT)/out/server/*
-	@$(BIN)/hatchling build -t sdist -d 2>/dev/null
+	@$(BIN)/hatchling build -t sdist -d $(CLIENT)/out/server 2>/dev/null
 	@mv $(CLIENT)/out/server/footnote-*.tar.gz $(CLIENT)/out/server/footnote.tar.gz
 	@cp .ci/constraints.txt $(CLIENT)/out/server/
 	@cd $(CLIENT) && npm run --silent package
