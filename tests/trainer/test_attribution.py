@@ -17,7 +17,7 @@ from tests.indexer.attribution.conftest import (
     write_corpus,
 )
 from trainer.commands import eval_attribution
-from trainer.evaluation.attribution import adjudication, negatives, scores
+from trainer.evaluation.attribution import adjudication, negatives, page, scores
 from trainer.evaluation.attribution.checking import iou, small_parts
 from trainer.evaluation.attribution.passages import lexemes
 
@@ -51,18 +51,40 @@ def test_small_accepts_are_the_copy_in_parts_below_the_limit() -> None:
     assert max(len(lexemes(each)) for each in parts) < 65
 
 
-def test_a_verdict_is_found_again_whatever_the_layout() -> None:
-    assert adjudication.key("a  =\n 1", "b") == adjudication.key("a =\n\t1\n", "b")
-    assert adjudication.key("a", "b") != adjudication.key("b", "a")
+PASSAGE = "alpha = beta(1)\nfor each in gamma:\n    each.delta()\nreturn alpha\n"
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> list[adjudication.Read]:
+    record = tmp_path / "verdicts.json"
+    lines = " ".join(adjudication.line_hashes(PASSAGE))
+    entry = {"at": "a", "source": "zoo", "lines": lines, "verdict": "copy", "reason": "same"}
+    record.write_text(json.dumps([entry]))
+    return adjudication.read(record)
+
+
+def test_a_verdict_is_found_again_when_a_match_begins_or_ends_elsewhere(
+    known: list[adjudication.Read],
+) -> None:
+    longer = "before = 0\n" + PASSAGE.replace("    ", "\t\t")
+
+    assert adjudication.verdict_on(longer, "zoo", known) == "copy"
+    assert adjudication.verdict_on(PASSAGE[16:], "zoo", known) == "copy"
+
+
+def test_a_verdict_holds_for_its_text_and_its_package_only(known: list[adjudication.Read]) -> None:
+    assert adjudication.verdict_on(PASSAGE, "farm", known) == adjudication.UNREAD
+    assert adjudication.verdict_on("other = 1\nthing = 2\n", "zoo", known) == adjudication.UNREAD
+    assert adjudication.verdict_on("", "zoo", known) == adjudication.UNREAD
 
 
 def test_verdicts_on_record_have_reasons() -> None:
-    assert set(adjudication.read().values()) <= set(adjudication.VERDICTS)
+    assert {each.verdict for each in adjudication.read()} <= set(adjudication.VERDICTS)
 
 
 def test_a_verdict_without_a_reason_is_refused(tmp_path: Path) -> None:
     record = tmp_path / "verdicts.json"
-    record.write_text(json.dumps([{"key": "1", "verdict": "copy", "reason": ""}]))
+    record.write_text(json.dumps([{"at": "a", "verdict": "copy", "reason": ""}]))
 
     with pytest.raises(ValueError, match="reason"):
         adjudication.read(record)
@@ -134,9 +156,7 @@ def test_the_whole_protocol_runs_and_reports(
 
     assert eval_attribution.main([*arguments, "--json", str(output)]) == 0
     result = json.loads(output.read_text())
-    found = {
-        (row["mode"], row["kind"]): row for row in result["copies"] if row["group"] == "python"
-    }
+    found = {(row["mode"], row["kind"]): row for row in result["copies"] if row["group"] == "all"}
     assert found["document", "verbatim"]["warned_of_50_lexemes"] == 1.0
     assert found["document", "verbatim"]["source_1"] == 1.0
     assert found["completion", "renamed lightly"]["noticed"] == 1.0
@@ -144,6 +164,10 @@ def test_the_whole_protocol_runs_and_reports(
     assert files["warnings"] == files["false_after_reading"] == 1
     listed = [each["at"] for each in result["flagged"] if each["group"] == "files"]
     assert listed == ["mine/copied.py"]
+    text = page.section("attribution", result)
+    assert "| verbatim | 1.000 (1.000-1.000) |" in text
+    assert "precision 0.000" in text
+    assert result["command"] in text
     out = capsys.readouterr().out
     assert "copies, document" in out
     assert "unread: mine/copied.py" in out

@@ -10,7 +10,7 @@ import pytest
 from tests.indexer.attribution.conftest import CLUSTER, DOCUMENTS
 from tests.trainer.test_attribution import home as home  # a fixture
 from trainer.commands import bench_attribution
-from trainer.evaluation.attribution import timing
+from trainer.evaluation.attribution import page, timing
 from trainer.evaluation.attribution.fresh import Asked, ask
 from trainer.evaluation.attribution.peers import suffix_array
 
@@ -65,4 +65,5 @@ def test_the_whole_bench_runs_and_reports(
     }
     assert 0 < result["index"]["ratio_without_text"] < result["index"]["ratio"]
     assert result["command"].startswith("footnote bench attribution")
+    assert "| completion | footnote | warm |" in page.section("attribution-speed", result)
     assert "MB/s" in capsys.readouterr().out

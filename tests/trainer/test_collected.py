@@ -155,8 +155,9 @@ def test_an_empty_folder_and_a_missing_file_are_said(tmp_path, capsys):
     assert "none.json" in capsys.readouterr().err
 
 
-def test_the_committed_page_is_what_its_records_give():
-    page = (ROOT / "docs" / "EVALUATION.md").read_text()
+@pytest.mark.parametrize("name", ["EVALUATION.md", "ATTRIBUTION.md"])
+def test_the_committed_page_is_what_its_records_give(name):
+    page = (ROOT / "docs" / name).read_text()
     command = re.search(r"`footnote eval report ([\w/]+) --out ([\w/.]+)`", page)
     assert command is not None
 

@@ -13,6 +13,7 @@ import pytest
 from tests.indexer.attribution.conftest import CLUSTER, DOCUMENTS, QUEUE, document
 from tests.trainer.test_attribution import home as home  # a fixture
 from trainer.commands import eval_attribution
+from trainer.evaluation.attribution import page
 from trainer.evaluation.attribution.peers import membership, ranking, suffix_array
 from trainer.evaluation.attribution.peers.grams import rolling, winnowed, word_hashes
 from trainer.evaluation.attribution.peers.scanning import SEPARATOR, Questions, numbers, scan
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEXT = "".join(random.Random(1).choices("abcdefghij klmnopqrstuvwxyz", k=3000))
+
+NO_WORDS = np.zeros(0, np.uint64)
 
 
 def places(hashes: np.ndarray) -> dict[int, list[int]]:
@@ -44,7 +47,7 @@ def test_winnowing_takes_the_smallest_of_every_window(length: int) -> None:
 
 
 def test_data_portraits_hit_every_99_characters_and_no_49() -> None:
-    known = places(membership.portrait_indexed(TEXT))
+    known = places(membership.portrait_indexed(TEXT, NO_WORDS))
 
     for start in range(0, 2800, 97):
         asked = membership.portrait_asked(" ".join(TEXT.split())[start : start + 99])
@@ -53,7 +56,7 @@ def test_data_portraits_hit_every_99_characters_and_no_49() -> None:
 
 
 def test_data_portraits_score_a_whole_copy_with_nearly_one() -> None:
-    known = places(membership.portrait_indexed(TEXT))
+    known = places(membership.portrait_indexed(TEXT, NO_WORDS))
     copied = membership.portrait_judged(membership.portrait_asked(TEXT[200:1700]), known)
     foreign = membership.portrait_judged(membership.portrait_asked(TEXT[::-1]), known)
 
@@ -142,7 +145,8 @@ def test_all_methods_stand_in_one_table(
     arguments += ["--lengths", "20", "--windows", "4", "--jobs", "1", "--json", str(output)]
 
     assert eval_attribution.main(arguments) == 0
-    rows = json.loads(output.read_text())["peers"]
+    result = json.loads(output.read_text())
+    rows = result["peers"]
     found = {(row["method"], row["at"]): row for row in rows}
     assert {"Footnote", "Data Portraits", "BM25 alone", "SourcererCC-like bags"} <= {
         name for name, _ in found
@@ -154,4 +158,7 @@ def test_all_methods_stand_in_one_table(
         assert (
             at != "equal" or row["false_alerts"] <= found["Footnote", "published"]["false_alerts"]
         )
+    text = page.section("attribution-peers", result)
+    assert "| SourcererCC-like bags | published |" in text
+    assert "| Data Portraits | 50 characters at stride 50, longest chain |" in text
     assert "Data Portraits" in capsys.readouterr().out

@@ -167,18 +167,34 @@ def _found(
     probes = _probes(options, held_out)
     asked = in_processes(ask_about_probe, probes, options.index, options.jobs)
     flagged = [each for some in _shown(asked, len(probes), "texts without copies") for each in some]
-    said = adjudication.joined(map(scores.key_of, flagged), adjudication.read())
+    known = adjudication.read()
+    read = [
+        (each, adjudication.verdict_on(each.text, each.match.source.package, known))
+        for each in flagged
+    ]
     return {
         "evaluation": "attribution",
-        "copies": [row for mode in MODES for row in scores.copy_rows(answers, mode)],
+        "copies": [
+            row
+            for mode in MODES
+            for row in scores.copy_rows(answers, mode, by_group=mode == "document")
+        ],
         "kinds": scores.kind_rows(answers),
         "calibration": scores.calibration_rows(answers, flagged),
-        "negatives": scores.negative_rows(probes, flagged, said),
+        "negatives": scores.negative_rows(probes, read),
         "precision": adjudication.precision(
-            said[scores.key_of(each)] for each in flagged if each.match.tier == "warning"
+            verdict for each, verdict in read if each.match.tier == "warning"
         ),
-        "flagged": [_listed(each, said) for each in flagged],
+        "flagged": [_listed(each, verdict) for each, verdict in read],
+        "missed": [_named(case) for case, seen in answers if seen["document"].tier != "warning"],
     }
+
+
+def _named(case: Case) -> dict[str, Any]:
+    """A copy that nobody was warned of, for whoever improves the matcher."""
+    origins = [f"{o.package}/{o.path}:{o.first_line}-{o.last_line}" for o in case.origins]
+    about = {"kind": case.kind, "lines": case.lines, "lexemes": case.lexemes}
+    return {**about, "from": origins, "at": f"{case.host}:{case.first_line}", "text": case.copy}
 
 
 def _beside_peers(
@@ -220,15 +236,16 @@ def _probes(options: argparse.Namespace, held_out: Sequence[Document]) -> list[P
 
 
 def _shown(found: Iterator[T], count: int, what: str) -> Iterator[T]:
-    for _ in progress(range(count), f"checking {what}"):
-        yield next(found)
+    seen = iter(progress(range(count), f"checking {what}"))
+    for each in found:
+        next(seen, None)
+        yield each
+    next(seen, None)
 
 
-def _listed(flagged: Flagged, said: dict[str, str]) -> dict[str, Any]:
-    key = scores.key_of(flagged)
+def _listed(flagged: Flagged, verdict: str) -> dict[str, Any]:
     return {
-        "key": key,
-        "verdict": said[key],
+        "verdict": verdict,
         "at": flagged.probe,
         "group": flagged.group,
         "match": match_json(flagged.match),
@@ -249,8 +266,7 @@ def report(result: dict[str, Any]) -> str:
         return "\n".join([*parts, result["against"] + ".\n", table(result["peers"])])
     for mode in MODES:
         rows = [row for row in result["copies"] if row["mode"] == mode]
-        shown = rows if mode == "document" else [each for each in rows if each["group"] == "all"]
-        parts += [f"copies, {mode}", table([{n: row[n] for n in _COLUMNS} for row in shown]), ""]
+        parts += [f"copies, {mode}", table([{n: row[n] for n in _COLUMNS} for row in rows]), ""]
     parts += ["called", table([{**e, "called": _counts(e["called"])} for e in result["kinds"]]), ""]
     parts += ["texts that are no copies", table(result["negatives"]), ""]
     parts += ["warnings on them, read", table([result["precision"]])]
@@ -264,7 +280,7 @@ def listing(result: dict[str, Any]) -> str:
         if each["match"]["tier"] == "warning":
             match, source = each["match"], each["match"]["source"]
             parts += [
-                f"== {each['key']} {each['verdict']}: {each['at']} ({each['group']})",
+                f"== {each['verdict']}: {each['at']} ({each['group']})",
                 f"{match['kind']} {match['similarity']:.0%}, {match['matched_tokens']} tokens",
                 each["text"],
                 f"-- {source['package']}/{source['path']}:{source['start_line']}",

@@ -25,7 +25,7 @@ from trainer.evaluation.report import (
 
 _COLUMNS = (
     "prompts decoding completions of_50_characters flagged flagged_95 flagged_alone of_65_lexemes flagged_65 "
-    "flagged_65_95 noticed extracted"
+    "flagged_65_95 flagged_of_all flagged_of_all_95 noticed extracted"
 ).split()
 _EXAMPLES = 20  # flagged completions that a result keeps of each row
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.loading import DEFAULT_MODEL
 from trainer.evaluation import published
+from trainer.evaluation.attribution import page as attribution
 from trainer.evaluation.beside import serving, side_by_side
 from trainer.evaluation.causal import name_of
 from trainer.evaluation.published import PublishedRow
@@ -29,7 +30,7 @@ figures. A figure stands under its protocol and the command that gives it. Share
 class Record:
     """One result of `footnote eval`, as its JSON says it."""
 
-    kind: str  # loss, infill, memorization, policy, functional or attribution
+    kind: str  # loss, infill, memorization, policy, functional, or one of attribution's
     model: str
     values: Row
 
@@ -57,19 +58,22 @@ def _record(path: Path) -> Record:
     kind = kind_of(values)
     if kind is None:
         raise ValueError(
-            f"{path} is no result of `footnote eval`: name files written with its --json"
+            f"{path} is no result of `footnote eval` or `footnote bench attribution`: name files written with its --json"
         )
     return Record(kind, _model(values, path), values)
+
+
+_NAMED = ("loss", "infill", "memorization", "policy", *attribution.RECORDS)
 
 
 def kind_of(values: Any) -> str | None:
     if not isinstance(values, dict):
         return None
-    if values.get("evaluation") in ("loss", "infill", "memorization", "policy"):
+    if values.get("evaluation") in _NAMED:
         return str(values["evaluation"])
     if isinstance(values.get("protocol"), dict) and "scores" in values:
         return "functional"
-    return "attribution" if {"copies", "held_out", "split"} <= values.keys() else None
+    return None
 
 
 def _model(values: Row, path: Path) -> str:
@@ -88,7 +92,10 @@ def without_texts(record: Record) -> dict[str, Any]:
     """The record as it may be published: its figures and protocol, nobody's text."""
     values = {name: value for name, value in record.values.items() if name not in _TEXTS}
     if record.kind == "attribution":
-        values["held_out"] = {k: v for k, v in values["held_out"].items() if k != "list"}
+        values["flagged"] = [
+            {name: value for name, value in each.items() if not name.endswith("text")}
+            for each in record.values["flagged"]
+        ]
     return values
 
 
@@ -96,13 +103,16 @@ def page(records: Sequence[Record], command: str) -> str:
     """The whole page. ValueError when there is nothing to show."""
     if not records:
         raise ValueError("there are no results: measure with `footnote eval WHAT --json FILE`")
+    of_attribution = [each for each in records if each.kind in attribution.RECORDS]
+    sections = [attribution.section(each.kind, each.values) for each in of_attribution]
+    if len(of_attribution) == len(records):
+        return "\n".join([attribution.HEAD.format(command=command), *sections])
     makers: list[tuple[str, Callable[[list[Record]], str]]] = [
         ("loss", _loss),
         ("infill", _infill),
         ("functional", _functional),
         ("policy", _policy),
         ("memorization", _memorization),
-        ("attribution", _attribution),
     ]
     results = [(each.model, each.values) for each in records if each.kind in ("loss", "infill")]
     parts = [_HEAD.format(command=command)]
@@ -112,7 +122,7 @@ def page(records: Sequence[Record], command: str) -> str:
         found = [each for each in records if each.kind == kind]
         if found or kind == "infill":
             parts.append(maker(found))
-    return "\n".join(parts)
+    return "\n".join([*parts, *sections])
 
 
 # Pieces of Markdown.
@@ -325,40 +335,17 @@ def _memorization(records: list[Record]) -> str:
                 _share(row["flagged_alone"], row["flagged_alone_95"]),
                 row["of_65_lexemes"],
                 _share(row["flagged_65"], row["flagged_65_95"]),
+                _share(row["flagged_of_all"], row["flagged_of_all_95"]),
                 row["extracted"],
             ]
             for row in record.values["rows"]
         ]
         head = ["prompts", "decoding", "completions", "of 50 characters", "flagged", "alone"]
-        parts.append(_table([*head, "of 65 lexemes", "flagged", "extracted"], rows))
+        parts.append(_table([*head, "of 65 lexemes", "flagged", "of all", "extracted"], rows))
     found = [each for each in published.ROWS if each.benchmark == published.LICOEVAL]
     figures = ", ".join(f"{row.model} {row.value:.2%}" for row in found)
     parts.append(
         f"Published beside it, by another protocol: {figures} ({found[0].source}). "
         f"{published.LICOEVAL_DIFFERS}.\n"
     )
-    return "\n".join(parts)
-
-
-def _attribution(records: list[Record]) -> str:
-    parts = ["## Attribution\n"]
-    for record in records:
-        values = record.values
-        parts.append(_how(record, " ".join(str(values["protocol"]).split())))
-        rows = [
-            [
-                f"{group}: {kind}",
-                row["cases"],
-                _share(row["recall"], row["recall_95"]),
-                row["source_at_1"],
-            ]
-            for group, kinds in values["copies"].items()
-            for kind, row in kinds.items()
-        ]
-        parts.append(_table(["planted copies", "cases", "warned of", "source first"], rows))
-        held = values["held_out"]
-        parts.append(
-            f"Unchanged held-out files: {held['warnings']} warnings in {held['lines']:,} lines, "
-            f"{held['warnings_per_1000_lines']} per 1,000.\n"
-        )
     return "\n".join(parts)

@@ -1,44 +1,70 @@
-"""What people decided about flagged texts after reading both sides, kept by content.
+"""What was decided about flagged texts after reading both sides, kept by what the lines say.
 
 A verdict is `copy` (one was made from the other, or both from a third), `idiom` (what many write alike)
-or `false` (they have nothing to do with each other). What nobody has read counts as `unread`.
+or `false` (they have nothing to do with each other). What nobody has read counts as `unread`. A verdict is
+found again for the same package when most lines of the shorter of the two passages are hashed in it: matches
+begin and end a little elsewhere whenever the matcher changes.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 VERDICTS = ("copy", "idiom", "false")
 UNREAD = "unread"
 FILE = Path(__file__).with_name("adjudications.json")
+_SAME = 0.6  # share of the lines of the shorter passage
+_LEAST = 2  # characters of a line that says something
 
 
-def key(text: str, source: str) -> str:
-    """A hash of two passages, whatever their layout."""
-    bare = "\n".join(re.sub(r"\s+", " ", each).strip() for each in (text, source))
-    return hashlib.sha256(bare.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A passage that was read beside its source."""
+
+    lines: frozenset[str]
+    source: str  # package
+    verdict: str
+    reason: str
 
 
-def read(path: Path = FILE) -> dict[str, str]:
-    """The verdict of each key. ValueError names what is none."""
-    verdicts = {}
+def line_hashes(text: str) -> frozenset[str]:
+    """Short hashes of the lines that are not blank, whatever their layout."""
+    bare = (re.sub(r"\s+", " ", line).strip() for line in text.splitlines())
+    return frozenset(
+        hashlib.sha256(line.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+        for line in bare
+        if len(line) > _LEAST
+    )
+
+
+def read(path: Path = FILE) -> list[Read]:
+    """What was read. ValueError names what is no verdict."""
+    found = []
     for entry in json.loads(path.read_text(encoding="utf-8")):
         if entry["verdict"] not in VERDICTS or not entry["reason"]:
-            raise ValueError(f"{path}: {entry['key']} needs one of {VERDICTS} and a reason")
-        verdicts[entry["key"]] = entry["verdict"]
-    return verdicts
+            raise ValueError(f"{path}: {entry['at']} needs one of {VERDICTS} and a reason")
+        lines = frozenset(entry["lines"].split())
+        found.append(Read(lines, entry["source"], entry["verdict"], entry["reason"]))
+    return found
+
+
+def verdict_on(text: str, source: str, known: Sequence[Read]) -> str:
+    """The verdict on a passage that was matched with a package."""
+    lines = line_hashes(text)
+    for each in known:
+        shorter = min(len(lines), len(each.lines))
+        if each.source == source and shorter and len(lines & each.lines) >= _SAME * shorter:
+            return each.verdict
+    return UNREAD
 
 
 def precision(verdicts: Iterable[str]) -> dict[str, Any]:
     """How many warnings are about copies: unread ones count as wrong, and are counted."""
     every = list(verdicts)
     counts = {name: every.count(name) for name in (*VERDICTS, UNREAD)}
-    share = counts["copy"] / len(every) if every else None
-    return {"warnings": len(every), **counts, "adjudicated": share and round(share, 4)}
-
-
-def joined(keys: Iterable[str], verdicts: Mapping[str, str]) -> dict[str, str]:
-    return {each: verdicts.get(each, UNREAD) for each in keys}
+    share = round(counts["copy"] / len(every), 4) if every else None
+    return {"warnings": len(every), **counts, "adjudicated": share}

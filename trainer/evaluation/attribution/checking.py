@@ -1,6 +1,5 @@
 """Asks the index about planted copies and about code that is nobody's copy, on several processes."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -30,6 +29,7 @@ class Seen:
     kind: str = ""
     rank: int = 0  # of the right source among those named, from 1; 0: it was not named
     text_iou: float = 0.0  # of lines
+    licensed: bool = False  # the first source named has the licence of a right one
     source_iou: float | None = None  # likewise in the source, where it is the very file
     similarity: float = 0.0
     milliseconds: float = 0.0
@@ -78,7 +78,6 @@ _OPENED: list[AttributionIndex] = []  # in a worker process, the index
 
 
 def _open(folder: Path | None) -> None:
-    os.nice(1)
     _OPENED.append(AttributionIndex.open(folder))
 
 
@@ -196,6 +195,7 @@ def _seen(
         match.kind,
         rank,
         iou((match.start_line, match.end_line), lines),
+        match.source.license in {each.license for each in case.origins},
         max(very, default=None),
         match.similarity,
         took,

@@ -52,6 +52,7 @@ class Origin:
 
     package: str
     path: str
+    license: str
     language: str
     first_line: int
     last_line: int
@@ -207,6 +208,7 @@ def _origin(document: Document, passage: Passage) -> Origin:
     return Origin(
         document.package,
         document.path,
+        document.license,
         document.language,
         passage.first_line,
         passage.last_line,

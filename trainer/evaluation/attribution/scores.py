@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from trainer.evaluation.attribution.adjudication import key
 from trainer.evaluation.attribution.checking import Flagged, Probe, Seen
 from trainer.evaluation.attribution.planting import Case
 
@@ -39,16 +38,17 @@ def grouped(answers: Iterable[ANSWER], key: Callable[[Case], K]) -> dict[K, list
     return groups
 
 
-def copy_rows(answers: Sequence[ANSWER], mode: str) -> list[dict[str, Any]]:
-    """For each kind, length and group of languages, and for all languages together, what was found."""
+def copy_rows(
+    answers: Sequence[ANSWER], mode: str, *, by_group: bool = False
+) -> list[dict[str, Any]]:
+    """For each kind and length what was found, in all languages together or by groups of them too."""
     rows = []
-    for (kind, lines, group), found in grouped(
-        answers, lambda each: (each.kind, each.lines, each.group)
-    ).items():
-        rows.append({"kind": kind, "lines": lines, "group": group, **_copies(found, mode)})
-    for (kind, lines), found in grouped(answers, lambda each: (each.kind, each.lines)).items():
-        rows.append({"kind": kind, "lines": lines, "group": "all", **_copies(found, mode)})
-    return [{"mode": mode, **row} for row in rows]
+    cells = grouped(answers, lambda each: (each.kind, each.lines, each.group)) if by_group else {}
+    cells |= grouped(answers, lambda each: (each.kind, each.lines, "all"))
+    for (kind, lines, group), found in cells.items():
+        about = {"mode": mode, "kind": kind, "lines": lines, "group": group}
+        rows.append({**about, **_copies(found, mode)})
+    return rows
 
 
 def _copies(found: Sequence[ANSWER], mode: str) -> dict[str, Any]:
@@ -67,6 +67,7 @@ def _copies(found: Sequence[ANSWER], mode: str) -> dict[str, Any]:
         "warned_of_50_lexemes": _mean(long),
         "source_1": _mean([each.rank == 1 for each in named]),
         "source_3": _mean([each.rank > 0 for each in named]),
+        "licence": _mean([each.licensed for each in named]),
         "text_iou": _mean([each.text_iou for each in named]),
         "source_iou": _mean(very),
         "reported_as": dict(Counter(each.kind for each in named)),
@@ -83,6 +84,7 @@ _CALLED = {
     "reformatted": {"verbatim"},
     "renamed lightly": {"renamed"},
     "renamed fully": {"renamed"},
+    "renamed inconsistently": {"renamed", "modified"},
     "edited 10%": {"verbatim", "modified"},
     "spliced": {"verbatim"},
 }
@@ -121,16 +123,18 @@ def calibration_rows(answers: Sequence[ANSWER], flagged: Sequence[Flagged]) -> l
 
 
 def negative_rows(
-    probes: Sequence[Probe], flagged: Sequence[Flagged], verdicts: Mapping[str, str]
+    probes: Sequence[Probe], flagged: Sequence[tuple[Flagged, str]]
 ) -> list[dict[str, Any]]:
     """For each group of texts how often something was flagged in them, raw and after reading."""
     rows = []
     for group in dict.fromkeys(each.group for each in probes):
         asked = [each for each in probes if each.group == group]
-        here = [each for each in flagged if each.group == group]
-        warned = [each for each in here if each.match.tier == "warning"]
+        here = [each for each in flagged if each[0].group == group]
+        warned = [each for each in here if each[0].match.tier == "warning"]
+        names = {each.probe for each, _ in warned}
         lines = sum(each.text.count("\n") for each in asked)
-        false = [each for each in warned if verdicts[key_of(each)] != "copy"]
+        copies = sum(verdict == "copy" for _, verdict in warned)
+        false = len(warned) - copies
         rows.append(
             {
                 "group": group,
@@ -138,20 +142,19 @@ def negative_rows(
                 "packages": len({each.package for each in asked}),
                 "lines": lines,
                 "warnings": len(warned),
-                "texts_with_warning": len({each.probe for each in warned}),
+                "texts_with_warning": len(names),
                 "information": len(here) - len(warned),
                 "warnings_per_1000_lines": round(1000 * len(warned) / max(1, lines), 4),
-                "texts_per_1000": round(
-                    1000 * len({each.probe for each in warned}) / len(asked), 3
+                "texts_per_1000": round(1000 * len(names) / len(asked), 3),
+                "copies_after_reading": copies,
+                "false_after_reading": false,
+                "false_texts_per_1000": round(
+                    1000
+                    * len({each.probe for each, said in warned if said != "copy"})
+                    / len(asked),
+                    3,
                 ),
-                "copies_after_reading": len(warned) - len(false),
-                "false_after_reading": len(false),
-                "false_per_1000_lines": round(1000 * len(false) / max(1, lines), 4),
+                "false_per_1000_lines": round(1000 * false / max(1, lines), 4),
             }
         )
     return rows
-
-
-def key_of(flagged: Flagged) -> str:
-    """Names what was read by the content of both sides."""
-    return key(flagged.text, flagged.source_text)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +9,7 @@ import xxhash
 
 Hashes = npt.NDArray[np.uint64]
 
+_SHORTEST = 3  # characters of a term
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_BASE, -1, 1 << 64)
 # Words, rules of at least four equal marks, single marks: the lexemes of Copilot's client.
@@ -20,13 +20,25 @@ def lexemes(text: str) -> list[str]:
     return _LEXEME.findall(text)
 
 
-@cache
-def word_hash(word: str) -> int:
-    return xxhash.xxh64_intdigest(word.encode("utf-8", "surrogatepass"))
+def is_term(word: str) -> bool:
+    """Whether a word is one that rankings go by: a name, not a number or a mark."""
+    return len(word) >= _SHORTEST and (word[0].isalpha() or word[0] == "_")
+
+
+class _Hashes(dict[str, int]):
+    """Hashes of words, made when first asked for; the lowest bit says whether it is a term."""
+
+    def __missing__(self, word: str) -> int:
+        value = xxhash.xxh64_intdigest(word.encode("utf-8", "surrogatepass"))
+        self[word] = value = value & ~1 | is_term(word)
+        return value
+
+
+_KNOWN = _Hashes()
 
 
 def word_hashes(words: Sequence[str]) -> Hashes:
-    return np.fromiter(map(word_hash, words), np.uint64, len(words))
+    return np.fromiter(map(_KNOWN.__getitem__, words), np.uint64, len(words))
 
 
 def characters(text: str) -> Hashes:

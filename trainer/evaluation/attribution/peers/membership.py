@@ -42,14 +42,14 @@ class Peer:
     name: str
     parameters: str
     published: float  # score from which it speaks, as published
-    indexed: Callable[[str], Hashes]  # of a document of the corpus
+    indexed: Callable[[str, Hashes], Hashes]  # of a document of the corpus and its words
     asked: Callable[[str], Hashes]  # of a text that is asked about
     judged: Callable[[Hashes, Places], Found]
     bytes_per_hash: float
     names_sources: bool
 
 
-def portrait_indexed(text: str) -> Hashes:
+def portrait_indexed(text: str, words: Hashes) -> Hashes:
     return portrait_asked(text)[::PORTRAIT_STRIDE]
 
 
@@ -67,6 +67,10 @@ def portrait_judged(asked: Hashes, places: Places) -> Found:
             run = run + 1 if hit else 0
             longest = max(longest, run)
     return Found(min(1.0, longest * PORTRAIT_STRIDE / max(1, len(asked))))
+
+
+def scanoss_indexed(text: str, words: Hashes) -> Hashes:
+    return scanoss(text)
 
 
 def scanoss(text: str) -> Hashes:
@@ -91,7 +95,11 @@ def best_document(asked: Hashes, places: Places) -> Found:
 
 def copilot(text: str) -> Hashes:
     """Every run of 65 lexemes; whitespace is none."""
-    return rolling(word_hashes(lexemes(text)), COPILOT_LEXEMES)
+    return copilot_indexed(text, word_hashes(lexemes(text)))
+
+
+def copilot_indexed(text: str, words: Hashes) -> Hashes:
+    return rolling(words, COPILOT_LEXEMES)
 
 
 def _hits(asked: Hashes, places: Places) -> npt.NDArray[np.bool_]:
@@ -114,7 +122,7 @@ PEERS = (
         "SCANOSS-style winnowing",
         "grams of 30 bytes, windows of 64, share in one file",
         0.5,
-        scanoss,
+        scanoss_indexed,
         scanoss,
         best_document,
         18.0,  # a record of its knowledge base
@@ -124,7 +132,7 @@ PEERS = (
         "Copilot-style exact runs",
         "65 lexemes, any",
         _ANY,
-        copilot,
+        copilot_indexed,
         copilot,
         best_document,
         8.0,

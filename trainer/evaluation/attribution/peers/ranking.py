@@ -8,18 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainer.evaluation.attribution.peers.grams import lexemes
+from trainer.evaluation.attribution.peers.grams import is_term, lexemes
 from trainer.evaluation.attribution.peers.membership import Found
 
 CHUNK_LINES = 40
 CANDIDATES = 10  # chunks that are compared as bags
 OVERLAP = 0.7  # of the larger bag (Sajnani et al. 2016, arXiv 1512.06448)
 _K1, _B = 1.2, 0.75
-_SHORTEST = 3
-
-
-def is_term(word: str) -> bool:
-    return len(word) >= _SHORTEST and (word[0].isalpha() or word[0] == "_")
 
 
 def terms(words: Sequence[str]) -> Counter[str]:

@@ -4,7 +4,7 @@ No index is kept: what is asked is known beforehand, so only its places are. The
 index of the whole corpus.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.document import Document
-from trainer.evaluation.attribution.peers.grams import Hashes, lexemes, word_hash
+from trainer.evaluation.attribution.peers.grams import Hashes, lexemes, word_hashes
 from trainer.evaluation.attribution.peers.membership import PEERS
-from trainer.evaluation.attribution.peers.ranking import CHUNK_LINES, Postings, is_term, terms
+from trainer.evaluation.attribution.peers.ranking import CHUNK_LINES, Postings, terms
 
 T = TypeVar("T")
 
@@ -32,7 +32,8 @@ class Questions:
     """All that is asked, of all texts together."""
 
     hashes: tuple[Hashes, ...]  # sorted, one array per peer
-    vocabulary: dict[str, int]
+    vocabulary: dict[str, int]  # numbered in the order of their hashes
+    terms: Hashes  # those hashes
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Questions":
@@ -41,7 +42,10 @@ class Questions:
             for peer in PEERS
         )
         words = sorted({word for text in texts for word in terms(lexemes(text))})
-        return cls(hashes, {word: number for number, word in enumerate(words)})
+        hashed = word_hashes(words)
+        order = np.argsort(hashed)
+        vocabulary = {words[place]: number for number, place in enumerate(order.tolist())}
+        return cls(hashes, vocabulary, hashed[order])
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,28 +189,24 @@ def _scanned(texts: Sequence[str], questions: Questions, *, with_stream: bool) -
     places: list[list[tuple[Hashes, npt.NDArray[np.int32]]]] = [[] for _ in PEERS]
     hashed = [0 for _ in PEERS]
     rows: list[tuple[int, int, int]] = []
-    found: list[tuple[int, int, int]] = []  # term, chunk, count
-    words: list[bytes] = []
+    found: list[npt.NDArray[np.int64]] = []  # term, chunk, count
+    stream: list[bytes] = []
     for document, text in enumerate(texts):
+        words, sizes = _words(text)
         for number, (peer, asked) in enumerate(zip(PEERS, questions.hashes, strict=True)):
-            hashes = np.unique(peer.indexed(text))
+            hashes = np.unique(peer.indexed(text, words))
             hashed[number] += len(hashes)
             known = hashes[_is_in(hashes, asked)]
             places[number].append((known, np.full(len(known), document, np.int32)))
-        words.append(SEPARATOR)
-        lines = text.split("\n")
-        for first in range(0, len(lines), CHUNK_LINES):
-            here = lexemes("\n".join(lines[first : first + CHUNK_LINES]))
-            if with_stream:
-                words.append(numbers(here).tobytes())
-            counts = Counter(map(questions.vocabulary.get, filter(is_term, here)))
-            size = counts.total()
-            counts.pop(None, None)
-            found += [
-                (term, len(rows), count) for term, count in counts.items() if term is not None
-            ]
-            rows.append((size, document, first))
-    table = np.array(found, np.int32).reshape(-1, 3)
+        chunk = np.repeat(np.arange(len(sizes)), sizes)
+        found.append(_counted(words, chunk + len(rows), questions.terms))
+        lengths = np.bincount(chunk, (words & np.uint64(1)).astype(float), len(sizes))
+        rows += [
+            (int(length), document, at * CHUNK_LINES) for at, length in enumerate(lengths.tolist())
+        ]
+        if with_stream:
+            stream += [SEPARATOR, _numbered(words).tobytes()]
+    table = np.concatenate([np.zeros((0, 3), np.int64), *found])
     joined = [
         (
             np.concatenate([np.zeros(0, np.uint64), *(values for values, _ in each)]),
@@ -214,14 +214,42 @@ def _scanned(texts: Sequence[str], questions: Questions, *, with_stream: bool) -
         )
         for each in places
     ]
-    counts_ = np.minimum(table[:, 2], 65_535).astype(np.uint16)
-    return _Part(joined, hashed, table[:, 0], table[:, 1], counts_, rows, b"".join(words))
+    counts = np.minimum(table[:, 2], 65_535).astype(np.uint16)
+    terms_, chunks = table[:, 0].astype(np.int32), table[:, 1].astype(np.int32)
+    return _Part(joined, hashed, terms_, chunks, counts, rows, b"".join(stream))
+
+
+def _words(text: str) -> tuple[Hashes, list[int]]:
+    """The words of a document, and how many each of its chunks has."""
+    lines = text.split("\n")
+    words: list[str] = []
+    sizes = []
+    for first in range(0, len(lines), CHUNK_LINES):
+        here = lexemes("\n".join(lines[first : first + CHUNK_LINES]))
+        words += here
+        sizes.append(len(here))
+    return word_hashes(words), sizes
+
+
+def _counted(words: Hashes, chunk: npt.NDArray[np.intp], known: Hashes) -> npt.NDArray[np.int64]:
+    """Rows of a term's number, its chunk and how often it is there."""
+    if not len(known):
+        return np.zeros((0, 3), np.int64)
+    different, which = np.unique(words, return_inverse=True)
+    at = np.minimum(np.searchsorted(known, different), len(known) - 1)
+    at = np.where(known[at] == different, at, -1)[which]
+    pairs, counts = np.unique((at + chunk * len(known))[at >= 0], return_counts=True)
+    chunks, terms_ = np.divmod(pairs, len(known))
+    return np.stack([terms_, chunks, counts], axis=1).astype(np.int64)
 
 
 def numbers(words: Sequence[str]) -> npt.NDArray[np.uint16]:
     """Words as numbers of 16 bits: their hashes, so that a few of them share one."""
-    values = (word_hash(each) % VOCABULARY for each in words)
-    return np.fromiter(values, np.uint16, len(words))
+    return _numbered(word_hashes(words))
+
+
+def _numbered(hashes: Hashes) -> npt.NDArray[np.uint16]:
+    return ((hashes >> np.uint64(1)) % np.uint64(VOCABULARY)).astype(np.uint16)
 
 
 def _is_in(hashes: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:
