@@ -24,7 +24,7 @@ from indexer.attribution.tokens import Ids, Places, Tokens
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
 _CACHED_PASSAGES = 1024
-_REPEATS = 4  # occurrences of the same gram in a text that are looked up
+_REPEATS = 4  # occurrences of the same gram in a text that count
 
 
 class Library:
@@ -49,13 +49,12 @@ class Library:
         for form in FORMS:
             if abstract or not form.abstract:
                 grams = form.grams(tokens)
-                asked = _first_few(grams.hashes)
-                at, lines = self._tables[form].find(grams.hashes[asked])
+                at, lines = self._tables[form].find(grams.hashes)
+                few = _first_few(grams.hashes, at)
+                at, lines = at[few], lines[few]
                 kind = np.full(len(at), form.abstract)
                 families = self._families(at, lines)
-                found.append(
-                    (grams.starts[asked[at]], grams.ends[asked[at]], lines, kind, families)
-                )
+                found.append((grams.starts[at], grams.ends[at], lines, kind, families))
         return Hits(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
     def _families(self, grams: Places, lines: npt.NDArray[np.uint32]) -> Places:
@@ -121,13 +120,18 @@ class Library:
         return lexer_of(file.language).tokens(text).on_later_lines(start * _PAGE_LINES)
 
 
-def _first_few(hashes: Ids) -> Places:
-    """Positions of the hashes but for the further ones of a hash that comes often: tables of literals."""
-    order = np.argsort(hashes, kind="stable")
-    ordered = hashes[order]
+def _first_few(hashes: Ids, at: Places) -> npt.NDArray[np.bool_]:
+    """Which finds to keep: not those of the further grams with a hash that comes often, as in tables of literals.
+
+    `at` are the numbers of the grams that were found, in order.
+    """
+    found = np.unique(at)
+    order = np.argsort(hashes[found], kind="stable")
+    ordered = hashes[found[order]]
     first = np.ones(len(ordered), bool)
     first[1:] = ordered[1:] != ordered[:-1]
-    rank = np.arange(len(ordered)) - np.maximum.accumulate(
-        np.where(first, np.arange(len(ordered)), 0)
-    )
-    return np.sort(order[rank < _REPEATS])
+    place = np.arange(len(ordered))
+    rank = place - np.maximum.accumulate(np.where(first, place, 0))
+    kept = np.zeros(len(hashes), bool)
+    kept[found[order[rank < _REPEATS]]] = True
+    return kept[at]

@@ -59,6 +59,10 @@ class Postings:
         at = np.flatnonzero(low < end)
         low, end, keys = low[at], end[at], keys[at]
         first = self._bound(low, end, keys, np.less)
+        # Few are there at all; where their entries end is asked of them alone.
+        there = np.flatnonzero(first < end)
+        there = there[self.keys[first[there]] == keys[there]]
+        at, first, end, keys = at[there], first[there], end[there], keys[there]
         counts = self._bound(first, end, keys, np.less_equal) - first
         before = np.cumsum(counts) - counts
         places = np.arange(counts.sum()) + np.repeat(first - before, counts)
