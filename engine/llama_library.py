@@ -145,15 +145,16 @@ class Llama:
     def __init__(self, path: Path) -> None:
         """ModelUnavailable where it cannot be loaded or is laid out otherwise."""
         self.said: deque[str] = deque(maxlen=_WORDS)
-        self._listener = _LOG(self._hear)
         self.call = _functions(path)
-        self.call["llama_log_set"](self._listener, None)
-        self.call["llama_backend_init"]()
         model, context = self.model_wishes(), self.context_wishes()
         for wishes, defaults in ((model, _MODEL_DEFAULTS), (context, _CONTEXT_DEFAULTS)):
             for name, value in defaults.items():
                 if getattr(wishes, name) != value:
                     raise ModelUnavailable(_other_version(f"{name} is not where it was"))
+        # It is called for as long as the library is: whoever holds a model holds this.
+        self._listener = _LOG(self._hear)
+        self.call["llama_log_set"](self._listener, None)
+        self.call["llama_backend_init"]()
 
     def model_wishes(self) -> ModelWishes:
         found: ModelWishes = self.call["llama_model_default_params"]()

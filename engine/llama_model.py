@@ -45,7 +45,7 @@ class LlamaKeyValues:
     ) -> None:
         """MemoryError where there is no room for them."""
         self.capacity, self.outputs = capacity, outputs
-        self._free = library.call["llama_free"]
+        self._library = library
         wishes = library.context_wishes()
         wishes.n_ctx = capacity
         wishes.n_batch = wishes.n_ubatch = _BATCH
@@ -60,7 +60,7 @@ class LlamaKeyValues:
 
     def __del__(self) -> None:
         if getattr(self, "context", None):
-            self._free(self.context)
+            self._library.call["llama_free"](self.context)
             self.context = None
 
 

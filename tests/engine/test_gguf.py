@@ -13,7 +13,15 @@ import pytest
 import torch
 
 import engine
-from engine import CancelToken, CompletionOptions, Gap, ModelUnavailable, llama_library, llama_model
+from engine import (
+    CancelToken,
+    CompletionOptions,
+    Gap,
+    ModelUnavailable,
+    gguf_tokenizer,
+    llama_library,
+    llama_model,
+)
 from engine.backends import Wish, candidates, chosen
 from engine.checkpoint import read_checkpoint
 from engine.cuts import COARSE
@@ -444,16 +452,34 @@ def test_where_llama_cpp_finds_no_room_that_is_said(
         engine.load(files["f32"])
 
 
+@pytest.mark.parametrize("kind", ["recurrent", "hybrid"])
+def test_a_memory_that_cannot_be_rewound_is_refused(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setitem(llama_library.llama().call, f"llama_model_is_{kind}", lambda _: True)
+
+    with pytest.raises(ModelUnavailable, match="cannot be rewound: choose a model with attention"):
+        engine.load(files["f32"])
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    net = family_net("qwen2")
+    with torch.no_grad():
+        net.model.norm.weight[3] = float("nan")
+    path = write_net(tmp_path / "nan.gguf", "qwen2", net, vocabulary_of())
+
+    with pytest.raises(ModelUnavailable, match=r"no numbers .NaN.: its file is damaged, copy it"):
+        engine.load(path)
+
+
 def test_without_the_extra_its_name_is_said(
     files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    llama_library.llama.cache_clear()
+    monkeypatch.setattr(gguf_tokenizer, "llama", llama_library.llama.__wrapped__)
     monkeypatch.setattr(llama_library, "library_path", lambda: None)
-    try:
-        with pytest.raises(ModelUnavailable, match="its extra llama-cpp, or pip install xllamacpp"):
-            engine.load(files["f32"])
-    finally:
-        llama_library.llama.cache_clear()
+
+    with pytest.raises(ModelUnavailable, match="its extra llama-cpp, or pip install xllamacpp"):
+        engine.load(files["f32"])
 
 
 def test_a_library_of_another_layout_is_never_called(monkeypatch: pytest.MonkeyPatch) -> None:
