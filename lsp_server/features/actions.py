@@ -77,13 +77,11 @@ async def _actions_for(
         kind = more.pop("kind", types.CodeActionKind.QuickFix)
         return types.CodeAction(title, kind, solves if solving and solves else None, **more)
 
-    actions = [
-        action(
-            f"Open the source: {name}, {source.path}",
-            solving=False,
-            command=types.Command("Open source", protocol.COMMAND_OPEN_SOURCE, arguments=address),
-        )
-    ]
+    actions = []
+    if any(info.text for info in session.index.infos.values()):
+        command = types.Command("Open source", protocol.COMMAND_OPEN_SOURCE, arguments=address)
+        title = f"Open the source: {name}, {source.path}"
+        actions.append(action(title, solving=False, command=command))
     for kind, title in (
         (_COMMENT, f"Insert an attribution comment: {name} ({source.license})"),
         (_NOTICE, f"Add {name} to {crediting.NOTICES}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from typing import TYPE_CHECKING
 
@@ -97,11 +98,10 @@ async def answer(
 def _report(
     session: Session, document: Document, found: Findings | None, known: str | None
 ) -> types.DocumentDiagnosticReport:
-    shown = [] if found is None else found.passages
-    name = "|".join(f"{each.id}:{each.match.start_line}" for each in shown)
-    if known == name and found is not None:
-        return types.RelatedUnchangedDocumentDiagnosticReport(result_id=name)
     items = _diagnostics(session, document, found)
+    name = hashlib.sha256(repr(items).encode("utf-8", "replace")).hexdigest()[:16]
+    if known == name:
+        return types.RelatedUnchangedDocumentDiagnosticReport(result_id=name)
     return types.RelatedFullDocumentDiagnosticReport(items=items, result_id=name)
 
 

@@ -41,5 +41,35 @@ def test_a_renamed_copy_is_marked_and_its_source_is_told(window: Editor, copy: C
     assert "with other names" in said
 
 
+def test_a_passage_is_credited_and_its_source_is_opened(window: Editor, copy: Copy) -> None:
+    window.open("copied.py")
+    window.page.locator(".squiggly-warning, .squiggly-info").first.wait_for(state="attached")
+    window.page.locator(".view-line", has_text="def ").first.click(position={"x": 60, "y": 8})
+    _act(window, "Insert an attribution comment")
+    text = window.saved("copied.py", lambda text: "SPDX-License-Identifier: " in text)
+    assert f"# Source: {copy.package} " in text
+    ast.parse(text)
+
+    _act(window, "Open the source")
+    name = copy.path.rsplit("/", 1)[-1]
+    window.page.locator(f".tab.active[data-resource-name='{name}']").wait_for()
+    window.picture("source")
+
+
+def _act(window: Editor, title: str) -> None:
+    """Choose an action at the cursor, as soon as it is offered."""
+    action = window.page.locator(".action-widget .monaco-list-row", has_text=title).first
+
+    def offered() -> bool:
+        window.press("Escape")
+        window.press("Control+.")
+        window.page.wait_for_timeout(500)
+        return bool(action.is_visible())
+
+    window.wait(offered)
+    window.picture("actions")
+    action.click()
+
+
 def test_nothing_was_asked_of_the_network(window: Editor) -> None:
     assert window.outside == set()
