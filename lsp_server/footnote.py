@@ -23,7 +23,7 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "demo": "watch the server complete real code and cite a copied function",
         "serve": "the language server that editors start (stdin and stdout) [--tcp PORT]",
         "complete": "one completion: FILE --line L --column C [--json]",
-        "check": "near-verbatim passages in files: PATH... [--format text|json|sarif]",
+        "check": "near-verbatim passages in files, or in what a branch changes: PATH... [--changed-since REV]",
         "lookup": "is this package, path or file in the corpus: NAME|FILE",
         "doctor": "what is installed, what is wrong, and what to do [--json]",
     },

@@ -22,6 +22,8 @@ _PERMISSIVE = frozenset(
     unicode-dfs-2016 unicode-tou unlicense upl-1.0 vim w3c w3c-20150513 wtfpl x11 xnet zlib
     zlib-acknowledgement zpl-2.1""".split()
 )
+# Files that somebody indexed themselves and that name no licence: theirs to use.
+_OWN = "licenseref-own"
 # Families whose every version wants derived work, or the changed files, under the same terms.
 _COPYLEFT = re.compile(
     r"(?:agpl|apsl|bitorrent|bittorrent|cal|cc-by-(?:nc-)?sa|cddl|cecill|copyleft-next|cpal|cpl|ecos"
@@ -97,6 +99,6 @@ def _licence(tokens: list[str]) -> tuple[int, list[str]]:
 
 def _rank(identifier: str) -> int:
     plain = identifier.removesuffix("+").lower()
-    if plain in _PERMISSIVE:
+    if plain in _PERMISSIVE or plain == _OWN:
         return 0
     return 1 if _COPYLEFT.fullmatch(plain) else 2

@@ -7,6 +7,7 @@ import tomllib
 import pytest
 
 from indexer.attribution.licensing import class_of, identifiers
+from indexer.curation.folders import OWN
 from tests.support.repository import ROOT
 
 EXPRESSIONS = {
@@ -25,11 +26,11 @@ EXPRESSIONS = {
     "MIT or Apache-2.0 and GPL-2.0-only": "permissive",
     "GPL-2.0-only WITH Classpath-exception-2.0": "copyleft",
     "Apache-2.0 WITH LLVM-exception": "permissive",
-    "GPL-3.0-only AND LicenseRef-Own": "unknown",
-    "MIT OR LicenseRef-Own": "permissive",
+    "GPL-3.0-only AND LicenseRef-Other": "unknown",
+    "MIT OR LicenseRef-Other": "permissive",
     "": "unknown",
     "NOASSERTION": "unknown",
-    "LicenseRef-Own": "unknown",
+    "LicenseRef-Other": "unknown",
     "MITIGATED": "unknown",
     "calm": "unknown",
     "MIT AND": "unknown",
@@ -49,6 +50,10 @@ def test_every_licence_that_the_corpus_takes_is_permissive() -> None:
     recipe = tomllib.loads((ROOT / "indexer/curation/corpus.toml").read_text())
 
     assert {class_of(each) for each in recipe["corpus"]["licenses"]} == {"permissive"}
+
+
+def test_one_s_own_files_are_no_reason_to_fail() -> None:
+    assert class_of(OWN) == "permissive"
 
 
 def test_an_expression_names_licences_once_and_no_operators() -> None:
