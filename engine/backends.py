@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.api import ModelUnavailable
 from engine.checkpoint import Checkpoint, read_tensors
 from engine.cores import physical_cores, threads_for
-from engine.devices import CPU, CUDA, MPS, accelerator
+from engine.devices import CPU, DEVICES, MPS, accelerator
 from engine.llama_library import REMEDY, library_path
 from engine.native.building import library
 from engine.shape import GgufOutline, Outline, Shape
@@ -22,7 +22,6 @@ _log = logging.getLogger(__name__)
 AUTO, NATIVE, OPENVINO, TORCH = "auto", "native", "openvino", "torch"
 LLAMA_CPP = "llama_cpp"
 BACKENDS = (NATIVE, OPENVINO, TORCH)  # of checkpoint folders; GGUF files have LLAMA_CPP alone
-DEVICES = (CPU, CUDA, MPS)
 # Parameters from which an accelerator comes first until somebody has timed it: a step of ours
 # takes a processor longer than a card takes to be told what to do.
 _LARGE = 300_000_000

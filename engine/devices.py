@@ -5,7 +5,7 @@ import platform
 import sys
 from pathlib import Path
 
-CPU, CUDA, MPS = "cpu", "cuda", "mps"
+CPU, CUDA, MPS = DEVICES = ("cpu", "cuda", "mps")
 
 _INSTALLED = ".dist-info"  # ends the name of the folder that says what a package is
 

@@ -48,3 +48,15 @@ def test_a_packed_kernel_that_is_wrong_or_missing_is_not_used(
 
     monkeypatch.setattr(linears, "make_linear", lie)
     assert not choose_kernel(96, 64).packed
+
+
+@pytest.mark.parametrize(("packed_cost", "packed"), [(600.0, False), (0.95, False), (0.5, True)])
+def test_a_packed_kernel_is_used_where_it_is_clearly_faster_here(
+    monkeypatch: pytest.MonkeyPatch, packed_cost: float, packed: bool
+) -> None:
+    costs = iter([1.0, packed_cost])
+    monkeypatch.setattr(linears, "_packed_is_right", lambda *_: True)
+    monkeypatch.setattr(linears, "make_linear", lambda *_: None)
+    monkeypatch.setattr(linears, "_cost", lambda *_: next(costs))
+
+    assert choose_kernel(96, 64, "float32") == Kernel(torch.float32, packed=packed)

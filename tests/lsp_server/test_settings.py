@@ -84,7 +84,8 @@ def test_every_setting_has_a_description_and_its_default_fits_its_schema() -> No
 
 
 def test_the_backends_and_devices_are_those_of_the_engine() -> None:
-    from engine.backends import AUTO, BACKENDS, DEVICES, LLAMA_CPP
+    from engine.backends import AUTO, BACKENDS, LLAMA_CPP
+    from engine.devices import DEVICES
 
     schema = json_schema()
 

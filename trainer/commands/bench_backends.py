@@ -13,7 +13,6 @@ from engine.api import ModelUnavailable
 from engine.backends import (
     AUTO,
     BACKENDS,
-    DEVICES,
     LLAMA_CPP,
     Wish,
     candidates,
@@ -21,6 +20,7 @@ from engine.backends import (
 )
 from engine.checkpoint import Checkpoint, read_checkpoint
 from engine.choice import FILE, fastest, remember
+from engine.devices import DEVICES
 from engine.shape import GgufOutline
 from engine.timing import Timing, time_backends
 from indexer.home import data_home

@@ -16,6 +16,7 @@ from engine.api import Completer, Gap, ModelUnavailable
 from engine.backends import NATIVE
 from engine.checkpoint import read_checkpoint
 from engine.cores import physical_cores, threads_for
+from engine.devices import CPU, DEVICES
 from engine.shape import Shape
 from indexer.home import held_out_folder
 from indexer.shards import CorpusUnavailable, read_documents
@@ -88,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--alone", action="store_true", help="leave the others out")
     parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default=CPU,
+        help="where torch computes, ours and generate's (default: cpu); llama.cpp stays on the CPU",
+    )
+    parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE", help="JSON to a file, or instead of text"
     )
     return parser
@@ -124,7 +131,9 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     folder = model_path(options.model)
     typed = typing_sessions(options.folder, options.sessions, options.keystrokes)
     started = time.perf_counter()
-    worker = engine.load_in_worker(folder, prompt_tokens=options.prompt_tokens)
+    worker = engine.load_in_worker(
+        folder, device=options.device, prompt_tokens=options.prompt_tokens
+    )
     llama: LlamaServer | None = None
     scratch = tempfile.mkdtemp(prefix="footnote-")
     try:
@@ -146,7 +155,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             engines.append(_Engine(LLAMA_FILE if file == folder else LLAMA))
             runs.append(_theirs_by(engines[-1], llama, asker))
         if not options.alone and file != folder:
-            peers, threads = _peers(folder, asker, typed[0].steps[0].gap)
+            peers, threads = _peers(folder, asker, typed[0].steps[0].gap, options.device)
             for name, generator in peers.items():
                 engines.append(_Engine(name))
                 runs.append(_theirs(engines[-1], generator, asker))
@@ -185,7 +194,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "rates": _rates(served.samples),
         # Of an architecture that is left to transformers too little is known to say.
         "floors": asdict(floors(shape, info.parameters, rows[0].prompt_tokens, cores))
-        if isinstance(shape, Shape)
+        if isinstance(shape, Shape) and options.device == CPU
         else None,
     }
 
@@ -203,7 +212,9 @@ def _completers(
         found[name] = engine.load(file, threads=physical_cores(), prompt_tokens=size)
     if file != model:
         for dtype in _PRECISIONS:
-            found[f"footnote {dtype}"] = engine.load(model, dtype=dtype, prompt_tokens=size)
+            found[f"footnote {dtype}"] = engine.load(
+                model, dtype=dtype, device=options.device, prompt_tokens=size
+            )
     return {name: each for name, each in found.items() if isinstance(each, LocalCompleter)}
 
 
@@ -267,21 +278,25 @@ def _theirs(measured: _Engine, generator: "Generator", ours: "LocalCompleter") -
     return run
 
 
-def _peers(folder: Path, ours: "LocalCompleter", gap: Gap) -> tuple[dict[str, "Generator"], int]:
+def _peers(
+    folder: Path, ours: "LocalCompleter", gap: Gap, device: str
+) -> tuple[dict[str, "Generator"], int]:
     """generate() as it is and with its cache kept by hand, in two precisions; and its threads."""
     quiet()
     from engine.tokenizer import load_tokenizer
     from trainer.evaluation.generate import Generator, best_threads
 
     tokenizer = load_tokenizer(folder / "tokenizer.json")
-    probe = Generator(folder, tokenizer, dtype="float32", keep_cache=False, threads=1)
+    probe = Generator(
+        folder, tokenizer, dtype="float32", keep_cache=False, threads=1, device=device
+    )
     threads = best_threads(probe, ours.request(gap, OPTIONS))
     peers = {}
     for dtype in _PRECISIONS:
         for keep in (False, True):
             name = f"generate {dtype}" + (", cache kept by hand" if keep else "")
             peers[name] = Generator(
-                folder, tokenizer, dtype=dtype, keep_cache=keep, threads=threads
+                folder, tokenizer, dtype=dtype, keep_cache=keep, threads=threads, device=device
             )
     return peers, threads
 

@@ -24,13 +24,21 @@ class Generator:
     """
 
     def __init__(
-        self, folder: Path, tokenizer: Tokenizer, *, dtype: str, keep_cache: bool, threads: int
+        self,
+        folder: Path,
+        tokenizer: Tokenizer,
+        *,
+        dtype: str,
+        keep_cache: bool,
+        threads: int,
+        device: str = "cpu",
     ) -> None:
         from transformers import AutoModelForCausalLM
 
-        self._model: Any = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, local_files_only=True, dtype=getattr(torch, dtype)
         )
+        self._model = loaded.to(device)
         self._tokenizer = tokenizer
         self._spellings = Spellings(tokenizer.pieces())
         self._keep_cache = keep_cache
@@ -49,8 +57,10 @@ class Generator:
             started = time.perf_counter()
             kept = self._rewind(prompt)
             result = self._model.generate(
-                input_ids=torch.tensor([prompt]),
-                attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+                input_ids=torch.tensor([prompt], device=self._model.device),
+                attention_mask=torch.ones(
+                    1, len(prompt), dtype=torch.long, device=self._model.device
+                ),
                 past_key_values=self._cache,
                 max_new_tokens=request.max_new_tokens + len(request.owed),
                 do_sample=False,
@@ -122,7 +132,8 @@ class _Rules:
                 self._shown += 1
                 done = self._request.stop(text[len(self._request.owed) :]) is not None
         self._seen = input_ids.shape[1]
-        return torch.tensor([done or self._shown >= self._request.max_new_tokens])
+        enough = done or self._shown >= self._request.max_new_tokens
+        return torch.tensor([enough], device=input_ids.device)
 
 
 def best_threads(generator: Generator, request: Request) -> int:
