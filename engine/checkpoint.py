@@ -110,7 +110,7 @@ def _in_one_file(path: Path) -> Checkpoint:
             },
             serving=serving,
         )
-    except (TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ModelUnavailable(f"{path} is damaged ({error}): copy it again") from error
 
 

@@ -226,6 +226,6 @@ def _functions(path: Path) -> dict[str, Callable[..., Any]]:
 
 def _other_version(what: str) -> str:
     return (
-        f"this xllamacpp cannot be used ({what}): pip install xllamacpp=={TRIED}, the version that "
-        "was tried"
+        f"this xllamacpp cannot be used ({what}): pip install xllamacpp=={TRIED}, which was tried "
+        "on Linux"
     )

@@ -386,6 +386,22 @@ def test_what_is_no_gguf_file_is_refused(tmp_path: Path) -> None:
         engine.load(tmp_path / "none.gguf")
 
 
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [(b'"psm"', b'"psx"'), (b'{"prefix"', b'["prefix"'), (b'"<prefix>"', b'"<suffix>"')],
+)
+def test_a_damaged_layout_is_refused(
+    files: dict[str, Path], tmp_path: Path, was: bytes, now: bytes
+) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    whole = files["f32"].read_bytes()
+    assert was in whole
+    damaged.write_bytes(whole.replace(was, now))
+
+    with pytest.raises(ModelUnavailable, match=r"damaged.*copy it again"):
+        read_checkpoint(damaged)
+
+
 def test_another_version_of_the_format_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
     old = tmp_path / "old.gguf"
     whole = files["f32"].read_bytes()

@@ -150,7 +150,8 @@ def _use(card: Card) -> list[str]:
         parts.append(
             f"With llama.cpp: `llama-server -m {gguf[0]}`. Its `/infill` makes the PSM prompt from "
             "the tokens that the file names. Its option `--spm-infill` makes another order than "
-            "this model's SPM: for that, send a prompt of your own to `/completion`."
+            "this model's SPM: for that, send a prompt of your own to `/completion`, or run the file "
+            f"with Footnote (`--model {gguf[0]}`), which reads the order from it."
         )
     return parts
 
