@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,6 +24,9 @@ from trainer.evaluation.attribution.passages import draw_passage, lexemes, passa
 from trainer.evaluation.attribution.planting import KINDS, Plan, plant, plant_all
 from trainer.evaluation.attribution.renaming import LIGHT, renamed
 from trainer.evaluation.attribution.splits import split_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BODY = CLUSTER[CLUSTER.index("def nearest") : CLUSTER.index("class Centre")].strip()
 STRANGE = ["zebra = quagga(okapi, 7)", "gnu.graze(savanna)"]
@@ -177,10 +181,7 @@ def test_a_copy_lies_where_it_is_said_to(seed: int) -> None:
     assert ast.parse(planted)
 
 
-def test_a_plan_gives_every_kind_with_its_origin_the_same_way_each_time(tmp_path: object) -> None:
-    from pathlib import Path
-
-    assert isinstance(tmp_path, Path)
+def test_a_plan_gives_every_kind_with_its_origin_the_same_way_each_time(tmp_path: Path) -> None:
     write_corpus(tmp_path, DOCUMENTS)
     hosts = [document(FOREIGN + f"\n\nEND = {n}\n" * 9, f"own_{n}.py", "mine") for n in range(3)]
     plan = Plan(3, lengths=(5, 10), groups=("python",), split="all")
@@ -200,3 +201,17 @@ def test_a_package_belongs_to_one_half() -> None:
 
     assert halves == {"test", "tuning"}
     assert split_of("numpy") == split_of("numpy")
+
+
+def test_prettier_is_found_in_the_data_folder_and_what_it_writes_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "tools" / "node_modules" / ".bin" / "prettier"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\nfor each in *.ts; do echo "// formatted" >> "$each"; done\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path))
+
+    assert "prettier in three styles" in formatting.described()
+    made = reformatted([("let a = 1", "typescript", 1), ("let b = 2", "javascript", 1)])
+    assert made == ["let a = 1\n// formatted", None]
