@@ -118,9 +118,32 @@ def test_the_stream_names_where_documents_begin(tmp_path: Path) -> None:
     assert np.fromfile(tmp_path / "offset.0", np.uint64).tolist() == [0, 6]
 
 
-def test_the_longest_run_counts_from_its_start_to_its_end() -> None:
-    assert suffix_array.longest_run([0, 4, 5, 5, 9]) == 5
-    assert suffix_array.longest_run([]) == 0
+class Engine:
+    """Answers as infini-gram does."""
+
+    def __init__(self, *spans: dict[str, object]) -> None:
+        self.spans = list(spans)
+
+    def find(self, ids: list[int]) -> dict[str, int]:
+        return {"cnt": len(ids)}
+
+    creativity = find
+
+    def attribute(self, ids: list[int], **options: object) -> dict[str, object]:
+        return {"spans": self.spans}
+
+    def get_doc_by_ptr(self, s: int, ptr: int, max_disp_len: int) -> dict[str, int]:
+        return {"doc_ix": ptr // 100}
+
+
+def test_the_longest_exact_run_is_the_score_and_names_its_documents() -> None:
+    short = {"length": 2, "docs": [{"s": 0, "ptr": 900}]}
+    long = {"length": 3, "docs": [{"s": 0, "ptr": 205}, {"s": 0, "ptr": 250}, {"s": 0, "ptr": 401}]}
+
+    found = suffix_array.judged(Engine(short, long), "a b c d e f")
+    assert (found.score, found.documents) == (0.5, (2, 4))
+    assert suffix_array.judged(Engine(), "a b").score == 0
+    assert suffix_array.judged(Engine(long), "").score == 0
 
 
 def test_two_processes_see_what_one_does() -> None:

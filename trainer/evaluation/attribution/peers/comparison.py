@@ -113,7 +113,6 @@ def _by_suffixes(folder: Path, texts: Sequence[tuple[str, int]], known: Corpus) 
             suffix_array.PUBLISHED,
             [suffix_array.judged(engine, text) for text, _ in texts],
             suffix_array.size(folder) / max(1, known.bytes),
-            names_sources=False,
         )
     ]
 

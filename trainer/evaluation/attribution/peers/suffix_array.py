@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.util import find_spec
@@ -32,6 +32,7 @@ from trainer.evaluation.attribution.peers.scanning import (
 PUBLISHED = 0.5  # share of the text in one exact run from which it counts as found
 _GIGABYTES = 4
 _LEAST = 16  # words of a run that is worth naming
+_NAMED = 3
 _BUILD = """\
 import sys
 from types import SimpleNamespace
@@ -112,7 +113,7 @@ def ids_of(text: str) -> list[int]:
     return ids
 
 
-def look_ups(engine: Any) -> dict[str, Callable[[list[int]], object]]:
+def look_ups(engine: Any) -> dict[str, Callable[[list[int]], Any]]:
     """What it can be asked: the text as one run, its runs of any length, its longest and rarest runs."""
     return {
         "find": engine.find,
@@ -137,13 +138,14 @@ def size(folder: Path) -> int:
 
 
 def judged(engine: Any, text: str) -> Found:
-    """The longest exact run, as a share of the text."""
+    """The longest exact run as a share of the text, and the documents it is in."""
     ids = ids_of(text)
-    if not ids:
+    spans = look_ups(engine)["attribute"](ids)["spans"] if ids else []
+    if not spans:
         return Found(0.0)
-    return Found(longest_run(engine.creativity(ids)["rs"]) / len(ids))
-
-
-def longest_run(ends: Sequence[int]) -> int:
-    """The longest of the runs that begin at each word and end before these."""
-    return max((end - start for start, end in enumerate(ends)), default=0)
+    longest = max(spans, key=lambda span: int(span["length"]))
+    found = [
+        int(engine.get_doc_by_ptr(s=each["s"], ptr=each["ptr"], max_disp_len=1)["doc_ix"])
+        for each in longest["docs"][:_NAMED]
+    ]
+    return Found(longest["length"] / len(ids), tuple(dict.fromkeys(found)))
