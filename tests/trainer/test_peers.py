@@ -185,3 +185,13 @@ def test_all_methods_stand_in_one_table(
     assert "| SourcererCC-like bags | published |" in text
     assert "| Data Portraits | 50 characters at stride 50, longest chain |" in text
     assert "Data Portraits" in capsys.readouterr().out
+
+
+def test_the_corpus_is_written_as_words_before_it_is_sorted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suffix_array, "build", lambda folder, jobs: None)
+
+    assert suffix_array.index_corpus(iter(DOCUMENTS), tmp_path, jobs=1) > 0
+    assert len(np.fromfile(tmp_path / "offset.0", np.uint64)) == len(DOCUMENTS)
+    assert suffix_array.size(tmp_path) > 0

@@ -2,10 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from typing import Generic, TypeVar
@@ -13,6 +11,7 @@ from typing import Generic, TypeVar
 from indexer import AttributionIndex, Match, Source
 from trainer.evaluation.attribution.passages import lexemes
 from trainer.evaluation.attribution.planting import Case, Origin
+from trainer.evaluation.attribution.pools import pool
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,8 +69,8 @@ def in_processes(
     if jobs < 2:
         yield from (ask(index, item) for item in items)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _open, (folder,)) as pool:
-        yield from pool.map(_Asking(ask), items, chunksize=16)
+    with pool(jobs, _open, folder) as workers:
+        yield from workers.map(_Asking(ask), items, chunksize=16)
 
 
 _OPENED: list[AttributionIndex] = []  # in a worker process, the index

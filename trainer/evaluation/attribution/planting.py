@@ -8,11 +8,9 @@ import ast
 import textwrap
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
@@ -21,6 +19,7 @@ from indexer.shards import read_documents
 from trainer.evaluation.attribution.editing import edited, edited_by_count, foreign_lines
 from trainer.evaluation.attribution.formatting import reformatted
 from trainer.evaluation.attribution.passages import SCRIPTS, Passage, draw_passage, lexemes, parsed
+from trainer.evaluation.attribution.pools import pool
 from trainer.evaluation.attribution.renaming import renamed
 from trainer.evaluation.attribution.splits import is_in
 
@@ -179,8 +178,8 @@ def _in_processes(
 ) -> list[_Draft | None]:
     if jobs < 2:
         return [make(each) for each in tasks]
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        return list(pool.map(make, tasks, chunksize=64))
+    with pool(jobs) as workers:
+        return list(workers.map(make, tasks, chunksize=64))
 
 
 def _drafted(task: _Task) -> _Draft | None:

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from indexer.document import Document
 from trainer.evaluation.attribution.peers.grams import Hashes, lexemes, word_hashes
 from trainer.evaluation.attribution.peers.membership import PEERS
 from trainer.evaluation.attribution.peers.ranking import CHUNK_LINES, Postings, terms
+from trainer.evaluation.attribution.pools import pool
 
 T = TypeVar("T")
 
@@ -138,13 +138,12 @@ def _parts(
         for batch in _batches(documents):
             yield batch, _scanned([each.text for each in batch], questions, with_stream=with_stream)
         return
-    start = _start, (questions, with_stream)
-    with ProcessPoolExecutor(jobs, get_context("spawn"), *start) as pool:
-        yield from in_order(pool, _scan_here, documents, 2 * jobs)
+    with pool(jobs, _start, questions, with_stream) as workers:
+        yield from in_order(workers, _scan_here, documents, 2 * jobs)
 
 
 def in_order(
-    pool: ProcessPoolExecutor,
+    workers: ProcessPoolExecutor,
     make: Callable[[list[str]], T],
     documents: Iterable[Document],
     ahead: int,
@@ -152,7 +151,7 @@ def in_order(
     """Batches of documents with what is made of their texts, a few being made ahead of the taker."""
     waiting: deque[tuple[list[Document], Future[T]]] = deque()
     for batch in _batches(documents):
-        waiting.append((batch, pool.submit(make, [each.text for each in batch])))
+        waiting.append((batch, workers.submit(make, [each.text for each in batch])))
         if len(waiting) > ahead:
             first, part = waiting.popleft()
             yield first, part.result()

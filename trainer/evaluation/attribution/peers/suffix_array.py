@@ -9,10 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,8 +26,10 @@ from trainer.evaluation.attribution.peers.scanning import (
     in_order,
     numbers,
 )
+from trainer.evaluation.attribution.pools import pool
 
 PUBLISHED = 0.5  # share of the text in one exact run from which it counts as found
+
 _GIGABYTES = 4
 _LEAST = 16  # words of a run that is worth naming
 _NAMED = 3
@@ -95,9 +95,9 @@ def index_corpus(documents: Iterable[Document], folder: Path, *, jobs: int) -> f
     started = time.perf_counter()
     with (
         StreamWriter(folder) as writer,
-        ProcessPoolExecutor(jobs, get_context("spawn")) as pool,
+        pool(jobs) as workers,
     ):
-        for _, stream in in_order(pool, _stream, documents, 2 * jobs):
+        for _, stream in in_order(workers, _stream, documents, 2 * jobs):
             writer.add(stream)
     build(folder, jobs=jobs)
     return time.perf_counter() - started
