@@ -1,6 +1,7 @@
 """The lexer of native/lexer.c, called with arrays of numpy's. Nothing is held while it runs: other threads go on."""
 
 import ctypes
+import itertools
 import struct
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,13 @@ import numpy.typing as npt
 from indexer.attribution.families import Family
 from indexer.attribution.tokens import NAME_ID, NUMBER_ID, STRING_ID, Reading, Tokens
 
+# As `columns_in` in lexer.c: where each begins, in bytes for every byte of text. First the widest.
+_COLUMNS = (
+    (0, np.dtype(np.uint64)), (8, np.dtype(np.uint64)), (16, np.dtype(np.int32)),
+    (28, np.dtype(np.uint8)), (29, np.dtype(np.uint8)),
+    (20, np.dtype(np.int32)), (24, np.dtype(np.int32)),
+)  # fmt: skip
+_WIDTH = 30
 _SPAN = struct.Struct("8s8s7B")
 
 
@@ -48,24 +56,24 @@ class CompiledLexer:
             NAME_ID, NUMBER_ID, STRING_ID, first,
             len(family.spans), family.docstrings, family.abstract, family.folds,
         )  # fmt: skip
+        self._place = ctypes.addressof(self._family)
 
     def read(self, data: bytes) -> Reading:
         """The tokens of a text in UTF-8 with unified line ends."""
         size = len(data)
-        numbers = np.empty((2, size), np.uint64), np.empty((3, size), np.int32)
-        small = np.empty((2, size), np.uint8)
-        columns = (ctypes.c_void_p * 7)(
-            *(row.ctypes.data for each in (*numbers, small) for row in each)
+        # One column behind the other, as long as the text: more tokens than bytes there cannot be.
+        room = np.empty(size * _WIDTH, np.uint8)
+        count = self._library.footnote_lex(self._place, data, size, room.ctypes.data)
+        column = (
+            room[start * size : start * size + count * kind.itemsize].view(kind).copy()
+            for start, kind in _COLUMNS
         )
-        count = self._library.footnote_lex(ctypes.byref(self._family), data, size, columns)
-        (exact, abstract), (lines, starts, ends), (kinds, sizes) = (
-            each[:, :count].copy() for each in (*numbers, small)
-        )
-        return Reading(data, Tokens(exact, abstract, lines, kinds, sizes), starts, ends)
+        tokens = Tokens(*itertools.islice(column, 5))
+        return Reading(data, tokens, *column)
 
     def open(self, data: bytes) -> int:
         """Where a string or comment begins that nothing closes, or -1."""
-        return int(self._library.footnote_open(ctypes.byref(self._family), data, len(data)))
+        return int(self._library.footnote_open(self._place, data, len(data)))
 
 
 @cache

@@ -132,10 +132,13 @@ static int starts_with(const lexer *it, int64_t at, const uint8_t *what, int n) 
     return 1;
 }
 
-static int64_t end_of_line(const lexer *it, int64_t at) {
-    const uint8_t *found = at < it->size ? memchr(it->text + at, '\n', (size_t)(it->size - at)) : 0;
-    return found ? found - it->text : it->size;
+/* The next line feed, or `end`. */
+static int64_t line_feed(const lexer *it, int64_t at, int64_t end) {
+    const uint8_t *found = at < end ? memchr(it->text + at, '\n', (size_t)(end - at)) : 0;
+    return found ? found - it->text : end;
 }
+
+static int64_t end_of_line(const lexer *it, int64_t at) { return line_feed(it, at, it->size); }
 
 /* ---- spans: strings, comments, and marks of several bytes ---- */
 
@@ -386,7 +389,7 @@ static void push_string(lexer *it, int64_t at, extent of) {
         return;
     }
     push(it, STRING, string_id(it, of), at, of.end);
-    for (int64_t i = end_of_line(it, at); i < of.end; i = end_of_line(it, i + 1)) it->line++;
+    for (int64_t i = line_feed(it, at, of.end); i < of.end; i = line_feed(it, i + 1, of.end)) it->line++;
 }
 
 /* The span that begins here, if one does, and its rule. */
@@ -524,9 +527,18 @@ static int64_t second_pass(const lexer *it) {
     return kept;
 }
 
-/* The number of tokens. */
-EXPORTED int64_t footnote_lex(const family *family, const uint8_t *text, int64_t size, const columns *out) {
-    lexer it = {.family = family, .text = text, .size = size, .out = *out, .fresh = 1, .before = NOTHING};
+/* One column behind the other, each as long as the text, the widest first. */
+static columns columns_in(uint8_t *room, int64_t size) {
+    uint64_t *ids = (uint64_t *)room;
+    int32_t *numbers = (int32_t *)(ids + 2 * size);
+    uint8_t *small = (uint8_t *)(numbers + 3 * size);
+    return (columns){ids, ids + size, numbers, numbers + size, numbers + 2 * size, small, small + size};
+}
+
+/* The number of tokens; their columns are written into `room`, of 30 bytes for every byte of the text. */
+EXPORTED int64_t footnote_lex(const family *family, const uint8_t *text, int64_t size, uint8_t *room) {
+    lexer it = {.family = family, .text = text, .size = size, .fresh = 1, .before = NOTHING};
+    it.out = columns_in(room, size);
     first_pass(&it);
     return second_pass(&it);
 }
