@@ -40,25 +40,24 @@ def removal_of(session: Session, document: Document, match: Match) -> Removal | 
     text = document.text
     for made in reversed(session.accepted.get(document, [])):
         written = made.suggestion.text
-        start = _nearest(text, written, made.offset)
-        if start is None:
-            continue
-        first_line = text.count("\n", 0, start) + 1
-        last_line = first_line + written.rstrip("\n").count("\n")
-        if last_line < match.start_line or match.end_line < first_line:
-            continue
-        ban = ban_of(text[:start], replace(made.suggestion, matches=(match,)))
-        kept = start + len(ban.after)
-        return Removal(kept, start + len(written), made.replaced, Ban(ban.text))
+        start = _place_of(written, text, match)
+        if start is not None:
+            ban = ban_of(text[:start], replace(made.suggestion, matches=(match,)))
+            kept = start + len(ban.after)
+            return Removal(kept, start + len(written), made.replaced, Ban(ban.text))
     return None
 
 
-def _nearest(text: str, written: str, offset: int) -> int | None:
-    """Where a text stands, nearest to where it was."""
-    after = text.find(written, max(0, offset - len(written)))
-    before = text.rfind(written, 0, offset + len(written))
-    places = [each for each in (before, after) if each >= 0]
-    return min(places, key=lambda each: abs(each - offset)) if places else None
+def _place_of(written: str, text: str, match: Match) -> int | None:
+    """Where a text stands among the lines of a match."""
+    start = text.find(written)
+    while start >= 0:
+        first_line = text.count("\n", 0, start) + 1
+        last_line = first_line + written.rstrip("\n").count("\n")
+        if first_line <= match.end_line and match.start_line <= last_line:
+            return start
+        start = text.find(written, start + 1)
+    return None
 
 
 def ban_at(session: Session, uri: str, prefix: str, ban: Ban) -> None:

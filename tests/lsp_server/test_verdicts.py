@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
+from engine.api import Completion, CompletionOptions, Gap
 from indexer import Match, Source
+from lsp_server import suggestions
 from lsp_server.asks import ask_at
 from lsp_server.cache import Suggestion
 from lsp_server.documents import Documents
-from lsp_server.scheduler import READY, LookupThread
+from lsp_server.scheduler import READY, EngineState, LookupThread
 from lsp_server.session import Index, Session
+from lsp_server.settings import parse
 from lsp_server.verdicts import ban_of, judged, unjudged
 
 SOURCE = Source("spans", "1.2", "a.py", 1, 9, "MIT", "")
@@ -80,3 +85,40 @@ async def test_a_verdict_that_is_late_holds_nothing_up_and_is_kept() -> None:
     assert kept.matches == later.matches
     (known,) = await judged(session, ask, [kept], seconds=0.0)
     assert known is kept
+
+
+class Engine:
+    """Answers at once."""
+
+    state = EngineState(READY)
+
+    async def complete(self, gap: Gap, options: CompletionOptions) -> Completion:
+        return Completion("1\ny = 2\n", "end")
+
+    def supersede(self) -> None:
+        """There is nothing in flight."""
+
+
+async def test_a_verdict_is_waited_for_while_the_suggestion_waits_for_its_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = SlowIndex()
+    engine: Any = Engine()
+    session = Session(Documents(), engine, LookupThread("a"), LookupThread("b"))
+    session.index = Index(READY, cast("Any", index))
+    session.settings, _ = parse(
+        {"attribution": {"budgetMs": 0}, "completion": {"maxDebounceMs": 0, "minShowDelayMs": 2000}}
+    )
+    document = session.documents.open("file:///a.py", "python", 1, "x = ")
+    document.edited_at = time.monotonic()
+    asyncio.get_running_loop().call_later(0.01, index.may_answer.set)
+    monkeypatch.setattr(suggestions, "_wait", at_once)
+    entry = session.trace.begin(file="", language="python", line=1, trigger="automatic")
+
+    (shown,) = await suggestions.suggest(session, ask_at(document, 4, automatic=True), entry)
+    assert shown.checked
+    assert len(shown.matches) == 1
+
+
+async def at_once(*_arguments: object) -> None:
+    """Do not wait for the moment itself."""
