@@ -56,6 +56,7 @@ class Inspection:
     findings: tuple[Finding, ...] = ()
     skipped: str = ""
     ignored: int = 0  # matches that the project's ignore file settles
+    size: int = 0  # bytes that were checked
 
     @property
     def matches(self) -> tuple[Match, ...]:
@@ -94,7 +95,7 @@ def inspect_text(
     reported = around.ignores.reported(matches, text)
     lines = unify_line_ends(text).split("\n") if reported else []
     findings = tuple(_finding(match, text, lines) for match in reported)
-    return Inspection(path, findings, ignored=len(matches) - len(reported))
+    return Inspection(path, findings, ignored=len(matches) - len(reported), size=len(data))
 
 
 def _finding(match: Match, text: str, lines: Sequence[str]) -> Finding:

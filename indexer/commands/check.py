@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from indexer import IndexUnavailable, Match, match_json, open_indexes
@@ -68,7 +68,9 @@ def main(argv: list[str]) -> int:
         return 2
     _tell_skipped(inspections)
     if arguments.format == "text":
-        print(f"footnote check: {_summary(inspections)}", file=sys.stderr)
+        print(
+            f"footnote check: {_summary(inspections, datetime.now(UTC) - started)}", file=sys.stderr
+        )
     return code
 
 
@@ -291,8 +293,8 @@ def _tell_skipped(inspections: Sequence[Inspection]) -> None:
         print(f"footnote check: not checked: {len(skipped) - _NAMED} more", file=sys.stderr)
 
 
-def _summary(inspections: Sequence[Inspection]) -> str:
-    """How much was found in how much, in one line."""
+def _summary(inspections: Sequence[Inspection], took: timedelta) -> str:
+    """How much was found in how much, in one line; how long it took where that was long."""
     checked = [each for each in inspections if not each.skipped]
     matches = sum(len(each.matches) for each in checked)
     where = sum(bool(each.matches) for each in checked)
@@ -301,6 +303,9 @@ def _summary(inspections: Sequence[Inspection]) -> str:
         "settled in .footnote/ignore.toml": sum(each.ignored for each in checked),
     }
     rest = "".join(f"; {count} {what}" for what, count in counts.items() if count)
+    if took.total_seconds() > _PATIENCE_S:
+        size = sum(each.size for each in checked) / 1e6
+        rest = f", {size:.1f} MB in {took.total_seconds():.1f} s" + rest
     files = f"{len(checked)} {'file' if len(checked) == 1 else 'files'}"
     if not matches:
         return f"no match in {files}{rest}"

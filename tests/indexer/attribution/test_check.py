@@ -277,4 +277,6 @@ def test_a_bar_appears_once_it_takes_long(
     monkeypatch.setattr(check, "_PATIENCE_S", -1.0)
     check.main([])
 
-    assert "checking 2/2 other.py\n" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "checking 2/2 other.py\n" in said
+    assert f"1 match in 1 of 2 files, {(2 * len(FOREIGN) + len(LEDGER)) / 1e6:.1f} MB in " in said
