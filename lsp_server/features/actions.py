@@ -35,6 +35,11 @@ async def answer(
     document = session.documents.get(params.text_document.uri)
     if document is None:
         return None
+    if params.context.trigger_kind == types.CodeActionTriggerKind.Automatic:
+        # Editors ask so after every key, and again when the marks have changed.
+        known = session.findings.get(document)
+        if known is None or known.version != document.version:
+            return None
     first = convert.place_of(document.lines, params.range.start, session.encoding).line + 1
     last = convert.place_of(document.lines, params.range.end, session.encoding).line + 1
     try:

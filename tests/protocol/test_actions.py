@@ -65,10 +65,17 @@ class Person(Editor):
         return {"applied": True}
 
     def actions(
-        self, uri: str, line: int, *, only: list[str] | None = None, marks: Any = ()
-    ) -> list[dict[str, Any]]:
+        self,
+        uri: str,
+        line: int,
+        *,
+        only: list[str] | None = None,
+        marks: Any = (),
+        automatic: bool = False,
+    ) -> list[dict[str, Any]] | None:
         at = {"line": line, "character": 0}
         context = {"diagnostics": list(marks), **({"only": only} if only else {})}
+        context["triggerKind"] = 2 if automatic else 1
         params = {
             "textDocument": {"uri": uri},
             "range": {"start": at, "end": at},
@@ -118,6 +125,15 @@ def test_what_can_be_done_is_offered_at_the_passage_only(person: Person, project
     assert person.actions(uri, 0) == []
     assert person.actions(uri, 8, only=["refactor"]) == []
     assert len(person.actions(uri, 8, only=["quickfix", "source"])) == 4
+
+
+def test_a_key_has_nothing_looked_up(person: Person, project: Path) -> None:
+    uri = opened(person, project, tiny_corpus.INTERVALS)
+    person.diagnostics(uri)
+    assert len(person.actions(uri, 8, automatic=True) or []) == 4
+    person.type(uri, {"line": 0, "character": 0}, "x = 1\n")
+    assert person.actions(uri, 9, automatic=True) is None
+    assert len(person.actions(uri, 9) or []) == 4
 
 
 def test_a_comment_is_inserted_above_the_passage_once(person: Person, project: Path) -> None:
