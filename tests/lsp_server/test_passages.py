@@ -148,15 +148,15 @@ async def test_a_closed_document_is_forgotten(session: Session) -> None:
 @pytest.mark.parametrize(
     ("uri", "root"),
     [
-        ("file:///work/project/src/a.py", "/work/project"),
-        ("file:///work/project/nested/a.py", "/work/project/nested"),
+        ("file:///srv/project/src/a.py", "/srv/project"),
+        ("file:///srv/project/nested/a.py", "/srv/project/nested"),
         ("file:///elsewhere/a.py", "/elsewhere"),
         ("untitled:Untitled-1", None),
-        ("vscode-notebook-cell:/work/project/a.ipynb", None),
+        ("vscode-notebook-cell:/srv/project/a.ipynb", None),
     ],
 )
 def test_the_innermost_folder_of_the_workspace_holds_a_document(
     session: Session, uri: str, root: str | None
 ) -> None:
-    session.roots = (Path("/work/project"), Path("/work/project/nested"))
+    session.roots = (Path("/srv/project"), Path("/srv/project/nested"))
     assert root_of(session, opened(session, uri=uri)) == (None if root is None else Path(root))
