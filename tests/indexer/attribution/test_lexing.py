@@ -218,6 +218,64 @@ COPIES = {
         """,
         {"total": "whole", "items": "all", "item": "each", "sum": "s"},
     ),
+    "kotlin": (
+        """
+        fun total(items: List<Item>, mark: String): Int { // it's why
+            val chosen = items.filter { it.mark == mark }.map { it.price }
+            return if (chosen.isEmpty()) throw Empty("none $mark") else chosen.sum()
+        }
+        """,
+        {"total": "whole", "items": "all", "mark": "sign", "chosen": "some", "Item": "Piece"},
+    ),
+    "shellscript": (
+        """
+        total() {  # it's why
+            local folder="$1" count=0
+            for file in "$folder"/*; do grep -q 'a "b"' "$file" && count=$((count + 1)); done
+            echo "$count" | sort
+        }
+        """,
+        {"total": "whole", "folder": "place", "count": "n", "file": "each"},
+    ),
+    "perl": (
+        """
+        sub total {  # it's why
+            my ($items, $mark) = @_;
+            my $sum = 0;
+            foreach my $item (@$items) { $sum += $item->{price} if defined($item->price) && $#names; }
+            return Tax::rate($sum);
+        }
+        """,
+        {"total": "whole", "items": "all", "mark": "sign", "sum": "s", "item": "one"},
+    ),
+    "r": (
+        """
+        total <- function(items, mark = "none") {  # it's why
+            chosen <- items[items$mark == mark, ]
+            if (length(chosen) == 0) stop('none') else sum(chosen$price)
+        }
+        """,
+        {"total": "whole", "items": "all", "chosen": "some"},
+    ),
+    "lua": (
+        """
+        local function total(items) -- it's why
+            local sum = 0
+            for index, item in ipairs(items) do sum = sum + item.price end
+            return string.format("%d [[", sum)
+        end
+        """,
+        {"total": "whole", "items": "all", "index": "i", "item": "each"},
+    ),
+    "elixir": (
+        """
+        def total(items) do  # it's why
+          chosen = Enum.filter(items, fn item -> item.price > 0 end)
+          if chosen == [], do: raise("none"), else: Enum.sum(chosen)
+        end
+        """,
+        {"total": "whole", "items": "all", "chosen": "some", "item": "each"},
+    ),
     "sql": (
         "SELECT item.price, COUNT(*) FROM sales item WHERE owner = 'it''s' -- why\n GROUP BY item.price",
         {"owner": "holder", "sales": "orders"},
@@ -229,7 +287,9 @@ COPIES = {
 def test_a_renamed_copy_has_the_same_abstract_form_in_every_language(language: str) -> None:
     text, names = COPIES[language]
     other = re.sub(
-        rf"(?<![.>'\w])\b({'|'.join(names)})\b(?!'s)", lambda match: names[match[1]], text
+        rf"(?<![.>'\w])\b({'|'.join(names)})\b(?!'s)",
+        lambda match: names[match[1]],
+        text,
     )
 
     assert lexed(other, language).abstract.tolist() == lexed(text, language).abstract.tolist()
