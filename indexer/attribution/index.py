@@ -142,9 +142,9 @@ class AttributionIndex:
         return self._find(question, cancelled)
 
     def _find(self, question: Question, cancelled: Callable[[], bool]) -> list[Match]:
-        library = self._library.facing(question.tokens)
+        library, tokens = self._library.facing(question.tokens)
         try:
-            return find(question, library, self._thresholds, cancelled)
+            return find(replace(question, tokens=tokens), library, self._thresholds, cancelled)
         except (DamagedBlock, IndexError, UnicodeDecodeError) as error:
             # Large files are not hashed when they are opened, so damage may show here first.
             raise schema.damaged(self._folder, error) from error

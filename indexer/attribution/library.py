@@ -19,7 +19,7 @@ from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Hits
 from indexer.attribution.removal import hidden_files, read_removals
 from indexer.attribution.text_store import TEXT, TOKENS, BlockStore
-from indexer.attribution.token_store import Codes, decode, ids_like, tokens_of
+from indexer.attribution.token_store import Codes, as_coded, decode, ids_like, tokens_of
 from indexer.attribution.tokens import Ids, Places, Tokens
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
@@ -41,10 +41,12 @@ class Library:
         self._stored = BlockStore(folder, TEXT if text else TOKENS)
         self._passage = lru_cache(_CACHED_PASSAGES)(self._lex_passage)
         self._codes = lru_cache(_CACHED_PASSAGES)(self._decode)
-        self._ids: Ids | None = None
+        self._facing: tuple[Tokens, Ids] | None = None
 
     def hits(self, tokens: Tokens, *, abstract: bool) -> Hits:
         """Where the grams of a text occur; without the abstract form if it says nothing."""
+        if self._facing is not None:
+            tokens = self._facing[0]
         found = []
         for form in FORMS:
             if abstract or not form.abstract:
@@ -86,23 +88,28 @@ class Library:
             "utf-8", "surrogatepass"
         )
 
-    def facing(self, tokens: Tokens) -> "Library":
-        """This library for the comparison with these tokens: without texts, ids are made like theirs."""
+    def facing(self, tokens: Tokens) -> "tuple[Library, Tokens]":
+        """This library for the comparison with these tokens, and they as it is compared with.
+
+        Without texts the ids of passages are made like those of the tokens. Hits are still those of the tokens
+        as they were.
+        """
         if self.has_text:
-            return self
+            return self, tokens
+        ids = ids_like(tokens)
         facing = copy(self)
-        facing._ids = ids_like(tokens)  # noqa: SLF001 -- of our own kind
-        return facing
+        facing._facing = tokens, ids  # noqa: SLF001 -- of our own kind
+        return facing, as_coded(tokens, ids)
 
     def _decode(self, number: int) -> tuple[Codes, npt.NDArray[np.int32]]:
         return decode(self._stored.read(*self.catalogue.place(number)))
 
     def passage(self, file: File, first: int, last: int) -> Tokens:
         """Tokens of the lines `first` to `last` of a file (0-based, last excluded), with its line numbers."""
-        if self._ids is not None:
+        if self._facing is not None:
             codes, lines = self._codes(file.number)
             low, high = np.searchsorted(lines, (first, last)).tolist()
-            return tokens_of(codes[low:high], lines[low:high], self._ids)
+            return tokens_of(codes[low:high], lines[low:high], self._facing[1])
         start = max(0, first) // _PAGE_LINES
         end = -(-min(last, file.lines) // _PAGE_LINES)
         tokens = self._passage(file.number, start, end)

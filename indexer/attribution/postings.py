@@ -109,7 +109,7 @@ def write(
     The ranges come in the order of their hashes, no hash is in two of them, and a range fits into memory.
     `groups_of` tells which group of related packages a line belongs to.
     """
-    bits = max(8, entries.bit_length() - 3)
+    bits = max(8, entries.bit_length() - 5)
     counts = np.zeros((1 << bits) + 1, np.uint32)
     stopped = 0
     with (

@@ -1,22 +1,39 @@
 """A file as its tokens, without its text: enough to align with it, two bytes a token before compression.
 
-Of a token's exact id ten bits are kept, beside its kind. That tells hardly any two files' tokens apart for
-good, but in a row of six it does, and a row is what alignment asks for. Ids are made whole again from those
-of the text that is compared: what has the same ten bits and the same kind counts as the same token.
+A token's code tells its kind and some bits of its exact id, most of names, which a renaming is read from. That
+confuses single tokens but no row of six, and rows are what alignment asks for. Ids are made whole again from
+those of the text that is compared; what has the same code counts as the same token on both sides.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.fingerprints import mix
-from indexer.attribution.tokens import NAME_ID, NUMBER, NUMBER_ID, STRING, STRING_ID, Ids, Tokens
+from indexer.attribution.tokens import (
+    ARGUMENT,
+    NAME,
+    NAME_ID,
+    NUMBER,
+    NUMBER_ID,
+    STRING,
+    STRING_ID,
+    Ids,
+    Tokens,
+)
 
 Codes = npt.NDArray[np.uint16]
 
-_BITS = 10
-_KINDS = 1 << (15 - _BITS)
+_KINDS = 32
+# How many codes there are for each kind, with an abstract id of its own and where that is the exact one.
+_WIDTHS = np.full((_KINDS, 2), 225, np.uint64)
+_WIDTHS[NAME], _WIDTHS[ARGUMENT] = 13_000, 13_000
+_WIDTHS = _WIDTHS.reshape(-1)
+_FIRST = np.cumsum(_WIDTHS) - _WIDTHS
+_VARIETY = np.repeat(np.arange(2 * _KINDS, dtype=np.uint8), _WIDTHS.astype(np.intp))  # of each code
 # For each code an id that no token has, for what the text that is compared does not contain.
-_UNKNOWN: Ids = mix(np.arange(1 << 16, dtype=np.uint64) + np.uint64(1))
+_UNKNOWN: Ids = mix(np.arange(len(_VARIETY), dtype=np.uint64) + np.uint64(1))
 _ABSTRACT: Ids = np.full(_KINDS, NAME_ID, np.uint64)
 _ABSTRACT[NUMBER], _ABSTRACT[STRING] = NUMBER_ID, STRING_ID
 
@@ -30,11 +47,8 @@ def encode(tokens: Tokens) -> bytes:
 
 
 def codes_of(tokens: Tokens) -> Codes:
-    """Kind, whether the abstract id is the exact one, and the top bits of the exact id."""
-    own = tokens.abstract == tokens.exact
-    head = (tokens.kinds.astype(np.uint16) << 1 | own) << _BITS
-    codes: Codes = head | (tokens.exact >> np.uint64(64 - _BITS)).astype(np.uint16)
-    return codes
+    variety = tokens.kinds.astype(np.intp) * 2 + (tokens.abstract == tokens.exact)
+    return (_FIRST[variety] + tokens.exact % _WIDTHS[variety]).astype(np.uint16)
 
 
 def decode(data: bytes) -> tuple[Codes, npt.NDArray[np.int32]]:
@@ -47,20 +61,27 @@ def decode(data: bytes) -> tuple[Codes, npt.NDArray[np.int32]]:
 
 
 def ids_like(tokens: Tokens) -> Ids:
-    """For every code the exact id it stands for, as far as these tokens have it: uint64[65536]."""
+    """For every code the exact id it stands for, as far as these tokens have it."""
     ids = _UNKNOWN.copy()
     ids[codes_of(tokens)] = tokens.exact
     return ids
 
 
+def as_coded(tokens: Tokens, ids: Ids) -> Tokens:
+    """The tokens that the ids were made like, with one id for those of one code."""
+    exact = ids[codes_of(tokens)]
+    abstract = np.where(tokens.abstract == tokens.exact, exact, tokens.abstract)
+    return replace(tokens, exact=exact, abstract=abstract)
+
+
 def tokens_of(codes: Codes, lines: npt.NDArray[np.int32], ids: Ids) -> Tokens:
     """Tokens again, with ids that can be compared with those they were made like."""
     exact = ids[codes]
-    kinds = (codes >> (_BITS + 1)).astype(np.uint8)
-    own = (codes >> _BITS & 1).astype(bool)
+    variety = _VARIETY[codes]
+    kinds = variety >> 1
     return Tokens(
         exact=exact,
-        abstract=np.where(own, exact, _ABSTRACT[kinds]),
+        abstract=np.where(variety & 1 == 1, exact, _ABSTRACT[kinds]),
         lines=lines,
         kinds=kinds,
         sizes=np.ones(len(codes), np.uint8),

@@ -93,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, every in (("kinds", KINDS), ("lengths", LENGTHS), ("groups", GROUPS)):
         said = ", ".join(str(each) for each in every)
+        # A kind may be called by a percentage, which argparse would take for a format.
+        said = said.replace("%", "%%")
         parser.add_argument(f"--{name}", help=f"only these, with semicolons between: {said}")
     parser.add_argument("--index", type=Path, help="index folder (default: the data folder's)")
     parser.add_argument("--corpus", type=Path, help="corpus folder (default: the data folder's)")
