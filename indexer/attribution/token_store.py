@@ -27,9 +27,8 @@ Codes = npt.NDArray[np.uint16]
 
 _KINDS = 32
 # How many codes there are for each kind, with an abstract id of its own and where that is the exact one.
-_WIDTHS = np.full((_KINDS, 2), 225, np.uint64)
-_WIDTHS[NAME], _WIDTHS[ARGUMENT] = 13_000, 13_000
-_WIDTHS = _WIDTHS.reshape(-1)
+_WIDTHS: Ids = np.full(2 * _KINDS, 225, np.uint64)
+_WIDTHS[[2 * NAME, 2 * NAME + 1, 2 * ARGUMENT, 2 * ARGUMENT + 1]] = 13_000
 _FIRST = np.cumsum(_WIDTHS) - _WIDTHS
 _VARIETY = np.repeat(np.arange(2 * _KINDS, dtype=np.uint8), _WIDTHS.astype(np.intp))  # of each code
 # For each code an id that no token has, for what the text that is compared does not contain.
@@ -48,7 +47,8 @@ def encode(tokens: Tokens) -> bytes:
 
 def codes_of(tokens: Tokens) -> Codes:
     variety = tokens.kinds.astype(np.intp) * 2 + (tokens.abstract == tokens.exact)
-    return (_FIRST[variety] + tokens.exact % _WIDTHS[variety]).astype(np.uint16)
+    codes: Codes = (_FIRST[variety] + tokens.exact % _WIDTHS[variety]).astype(np.uint16)
+    return codes
 
 
 def decode(data: bytes) -> tuple[Codes, npt.NDArray[np.int32]]:
@@ -78,7 +78,7 @@ def tokens_of(codes: Codes, lines: npt.NDArray[np.int32], ids: Ids) -> Tokens:
     """Tokens again, with ids that can be compared with those they were made like."""
     exact = ids[codes]
     variety = _VARIETY[codes]
-    kinds = variety >> 1
+    kinds = (variety >> 1).astype(np.uint8)
     return Tokens(
         exact=exact,
         abstract=np.where(variety & 1 == 1, exact, _ABSTRACT[kinds]),
