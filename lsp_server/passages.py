@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,14 +144,17 @@ def _looked_up(
     if found is None:
         found = check(text)
     reported = project.reported(found, text)
-    passages = tuple(Passage(_id_of(match, text), match) for match in reported)
+    passages = tuple(Passage(_id_of(match, lines), match) for match in reported)
     return Findings(version, passages, tuple(found), lines, project, is_whole=is_whole)
 
 
-def _id_of(match: Match, text: str) -> str:
+def _id_of(match: Match, lines: tuple[str, ...]) -> str:
     """The same while passage and source are."""
     from indexer.attribution.ignoring import passage_hash
 
     source = match.source
-    parts = (passage_hash(match, text), source.package, source.path, str(source.start_line))
+    passage = lines[match.start_line - 1 : match.end_line]
+    alone = replace(match, start_line=1, end_line=len(passage))
+    hashed = passage_hash(alone, "".join(passage))
+    parts = (hashed, source.package, source.path, str(source.start_line))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
