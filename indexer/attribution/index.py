@@ -56,7 +56,8 @@ class AttributionIndex:
         self._info = info
         self._folder = folder
         self._roots = {plain_name(root): plain_name(name) for name, root in info.roots.items()}
-        self._library = Library(folder, text=info.text)
+        self._stamp = schema.stamp(folder)
+        self._opened = Library(folder, text=info.text)
         self._thresholds = thresholds or Thresholds()
 
     @classmethod
@@ -140,6 +141,14 @@ class AttributionIndex:
             own=self._own(own),
         )
         return self._find(question, cancelled)
+
+    @property
+    def _library(self) -> Library:
+        """The parts of the index as its folder is now: it may be rebuilt, and packages removed, at any time."""
+        if schema.stamp(self._folder) not in (None, self._stamp):
+            fresh = AttributionIndex.open(self._folder, thresholds=self._thresholds)
+            vars(self).update(vars(fresh))
+        return self._opened
 
     def _find(self, question: Question, cancelled: Callable[[], bool]) -> list[Match]:
         library, tokens = self._library.facing(question.tokens)

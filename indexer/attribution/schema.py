@@ -120,6 +120,20 @@ def record_files(folder: Path) -> dict[str, IndexedFile]:
     return found
 
 
+def stamp(folder: Path) -> tuple[int, ...] | None:
+    """Changes when the index is replaced or something is removed from it; None while it is not there."""
+    found = []
+    for name in (RECORD, NOTES):
+        try:
+            about = (folder / name).stat()
+        except OSError:
+            if name == RECORD:
+                return None
+        else:
+            found += [about.st_ino, about.st_mtime_ns]
+    return tuple(found)
+
+
 def write_info(folder: Path, info: IndexInfo) -> None:
     (folder / RECORD).write_text(json.dumps(asdict(info), indent=1) + "\n", "utf-8")
 

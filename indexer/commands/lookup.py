@@ -18,10 +18,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "name", metavar="NAME|FILE", help="package name, path inside a package, or a file here"
     )
+    parser.add_argument(
+        "--index", action="append", default=[], metavar="NAME",
+        help="look into this index, by name or folder; may be repeated (default: all there are)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args(argv)
     try:
-        index = open_indexes()
+        index = open_indexes(arguments.index)
     except IndexUnavailable as error:
         print(f"footnote lookup: {error}", file=sys.stderr)
         return 2

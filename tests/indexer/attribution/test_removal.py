@@ -1,4 +1,4 @@
-"""What was removed is not found from the next opening on, and is gone after the next build."""
+"""What was removed is not found any more, and is gone after the next build."""
 
 from __future__ import annotations
 
@@ -61,6 +61,19 @@ def test_a_removed_package_is_never_reported_and_its_twin_is(home: Path) -> None
     assert index.lookup_text(QUEUE) == ()
     assert "patience" not in {each.name for each in index.packages()}
     assert index.check_document(LEDGER, language="python")
+
+
+def test_an_open_index_obeys_and_notices_what_takes_its_place(home: Path) -> None:
+    index = opened(home)
+    assert index.check_document(LEDGER, language="python")
+    add_removals(home / "index", [Removal("books")])
+
+    assert index.check_document(LEDGER, language="python") == []
+    compact(home / "index", jobs=1)
+    assert index.lookup("grouping").packages
+    assert index.info().documents == 3
+    (home / "index").rename(home / "elsewhere")
+    assert index.check_document(QUEUE, language="javascript"), "what is open stays open"
 
 
 def test_a_completion_is_not_compared_with_removed_passages(home: Path) -> None:
