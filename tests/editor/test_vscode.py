@@ -1,4 +1,4 @@
-"""A person at work: types, sees ghost text, accepts it, types along it, is told of a copy."""
+"""A person at work: types, sees ghost text, accepts it, types along it, is told of a copy, and credits it."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ def test_ghost_text_is_seen_typed_along_and_accepted(window: Editor) -> None:
     ast.parse(window.saved("point.py", lambda text: "        self.z = z" in text))
 
 
+def test_the_account_of_the_last_requests_opens_as_a_text(window: Editor) -> None:
+    window.command("Footnote: Why No Suggestion?")
+
+    lines = window.page.locator(".editor-instance .view-lines").first
+    window.wait(lambda: lines.inner_text().replace("\u00a0", " "), lambda text: "outcome" in text)
+    window.command("View: Close Editor")
+
+
 def test_a_renamed_copy_is_marked_and_its_source_is_told(window: Editor, copy: Copy) -> None:
     window.open("copied.py")
 
@@ -39,6 +47,26 @@ def test_a_renamed_copy_is_marked_and_its_source_is_told(window: Editor, copy: C
     said = hover.inner_text()
     assert copy.path.rsplit("/", 1)[-1] in said
     assert "with other names" in said
+
+
+def test_the_view_of_matches_names_licence_and_package_and_compares(
+    window: Editor, copy: Copy
+) -> None:
+    window.command("Footnote: Show Matches in Open Files")
+    row = window.page.locator(".pane-body .monaco-list-row", has_text="copied.py: lines").first
+    row.wait_for()
+    packages = window.page.locator(".pane-body .monaco-list-row", has_text=copy.package)
+    assert packages.count() >= 1
+
+    row.hover()
+    row.locator(".action-label[aria-label='Compare with the Source']").click()
+    difference = window.page.locator(".diff-editor, .monaco-diff-editor").first
+    difference.wait_for()
+    names = window.page.locator(".monaco-diff-editor .view-line", has_text=copy.name)
+    window.wait(names.count, lambda count: count >= 2)  # the name was kept on both sides
+    window.picture("compared")
+    window.command("View: Close Editor")
+    difference.wait_for(state="detached")
 
 
 def test_a_passage_is_credited_and_its_source_is_opened(window: Editor, copy: Copy) -> None:

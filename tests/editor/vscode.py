@@ -71,22 +71,29 @@ class Editor:
 
     def open(self, name: str) -> None:
         """Open a file of the folder, as a person does: by its name."""
-        self.page.keyboard.press("Control+p")
-        box = self.page.locator(".quick-input-widget input")
-        box.wait_for()
-        box.fill(name)
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=name).first.wait_for()
-        self.page.keyboard.press("Enter")
+        self._pick("Control+p", name, name)
         self.page.locator(f".tab.active[data-resource-name='{name}']").wait_for()
         self.page.locator(".editor-instance .monaco-editor .view-line").first.click()
 
     def command(self, title: str) -> None:
-        self.page.keyboard.press("F1")
+        self._pick("F1", f">{title}", title)
+
+    def _pick(self, keys: str, typed: str, wanted: str) -> None:
+        """Open a quick pick, as often as it takes: keys that come while another one closes are lost."""
         box = self.page.locator(".quick-input-widget input")
-        box.wait_for()
-        box.fill(f">{title}")
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=title).first.wait_for()
-        self.page.keyboard.press("Enter")
+        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=wanted).first
+
+        def is_open() -> bool:
+            if not box.is_visible():
+                self.press(keys)
+                self.page.wait_for_timeout(300)
+            return bool(box.is_visible())
+
+        self.wait(is_open)
+        box.fill(typed)
+        row.wait_for()
+        self.press("Enter")
+        row.wait_for(state="hidden")
 
     def type(self, text: str) -> None:
         self.page.keyboard.type(text, delay=40)

@@ -18,9 +18,11 @@ import {
   ERROR,
   EXPLAIN,
   INACTIVE,
+  MATCHES,
   NORMAL,
   STATUS,
   type ExplainResult,
+  type MatchesResult,
   type StatusParams,
 } from "./protocol";
 import { findServer, type ServerCommand } from "./server";
@@ -82,6 +84,11 @@ export class Client implements vscode.Disposable {
   /** The server's account of the last requests; undefined when no server runs. */
   async explain(): Promise<ExplainResult | undefined> {
     return this.client?.state === State.Running ? this.client.sendRequest<ExplainResult>(EXPLAIN, {}) : undefined;
+  }
+
+  /** The marked passages of all open documents; undefined when no server runs. */
+  async matches(): Promise<MatchesResult | undefined> {
+    return this.client?.state === State.Running ? this.client.sendRequest<MatchesResult>(MATCHES, {}) : undefined;
   }
 
   dispose(): void {

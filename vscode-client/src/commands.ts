@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 
 import type { Client } from "./client";
 import type { Environment } from "./environment";
+import type { Pages } from "./pages";
 import type { ExplainResult } from "./protocol";
 import type { Pause } from "./pause";
 
@@ -13,6 +14,7 @@ const MENU = [
   { label: "$(code) Turn on or off for this language", command: "footnote.toggleLanguage" },
   { label: "$(root-folder) Turn on or off in this workspace", command: "footnote.toggleHere" },
   { label: "$(debug-pause) Pause or go on", command: "footnote.snooze" },
+  { label: "$(law) Show matches in open files", command: "footnote.showMatches" },
   { label: "$(question) Why no suggestion?", command: "footnote.explainLast" },
   { label: "$(checklist) Check the installation", command: "footnote.selfTest" },
   { label: "$(cloud-download) Fetch the corpus, build the index", command: "footnote.fetchCorpus" },
@@ -102,12 +104,12 @@ export async function fetchCorpus(client: Client): Promise<void> {
   }
 }
 
-export async function explain(client: Client): Promise<void> {
+export async function explain(client: Client, pages: Pages): Promise<void> {
   const content = await client.explain().then(
     (account) => (account === undefined ? "# Footnote's server is not running.\n" : accountOf(account)),
     (error: unknown) => `# Footnote's server did not answer: ${String(error)}\n`,
   );
-  const document = await vscode.workspace.openTextDocument({ content, language: "yaml" });
+  const document = await vscode.workspace.openTextDocument(pages.put("Why no suggestion.yaml", "", content));
   await vscode.window.showTextDocument(document, { preview: true });
 }
 

@@ -6,7 +6,10 @@ import { activityOf } from "./activity";
 import { Client } from "./client";
 import * as commands from "./commands";
 import { Environment } from "./environment";
+import { MatchesView } from "./matches";
+import { Pages } from "./pages";
 import { Pause } from "./pause";
+import type { PassageMatch } from "./protocol";
 import { StatusItem } from "./status";
 
 const REFRESH_MS = 2_000; // the tooltip is read by people
@@ -20,12 +23,16 @@ export function activate(context: vscode.ExtensionContext): void {
   const status = new StatusItem("footnote.menu", () => pause.end);
   const running = new Client(context, log, languagesOf(context), environment, pause, (state) => status.show(state));
   client = running;
-  const offer = (name: string, run: () => unknown): vscode.Disposable =>
+  const pages = new Pages();
+  const matches = new MatchesView(running, pages);
+  const offer = (name: string, run: (argument: never) => unknown): vscode.Disposable =>
     vscode.commands.registerCommand(`footnote.${name}`, run);
   context.subscriptions.push(
     log,
     status,
     pause,
+    pages,
+    matches,
     offer("restart", () => running.restart()),
     offer("setUp", () => commands.setUp(environment, running, log)),
     offer("fetchCorpus", () => commands.fetchCorpus(running)),
@@ -33,7 +40,10 @@ export function activate(context: vscode.ExtensionContext): void {
     offer("toggleHere", () => commands.toggle(vscode.ConfigurationTarget.Workspace)),
     offer("toggleLanguage", () => commands.toggleLanguage()),
     offer("snooze", () => commands.snooze(pause)),
-    offer("explainLast", () => commands.explain(running)),
+    offer("showMatches", () => vscode.commands.executeCommand("footnote.matches.focus")),
+    offer("compare", (match: PassageMatch) => matches.compare(match)),
+    offer("refreshMatches", () => matches.refresh()),
+    offer("explainLast", () => commands.explain(running, pages)),
     offer("selfTest", () => commands.selfTest(running)),
     offer("openLog", () => log.show()),
     offer("menu", () => commands.menu()),
