@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
-from indexer import AttributionIndex, IndexUnavailable, match_json
+from indexer import AttributionIndex, IndexInfo, IndexUnavailable, match_json
 from indexer.document import Document
 from indexer.home import corpus_folder, held_out_folder
 from indexer.shards import CorpusUnavailable, open_shards, read_documents
@@ -156,7 +156,7 @@ def measure(options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:
         "index": {k: v for k, v in asdict(index.info()).items() if k != "files"},
     }
     if options.peers:
-        return {**about, **_beside_peers(options, cases, held_out)}
+        return {**about, **_beside_peers(options, cases, held_out, index.info())}
     return {**about, **_found(options, cases, held_out)}
 
 
@@ -200,7 +200,10 @@ def _named(case: Case) -> dict[str, Any]:
 
 
 def _beside_peers(
-    options: argparse.Namespace, cases: Sequence[Case], held_out: Sequence[Document]
+    options: argparse.Namespace,
+    cases: Sequence[Case],
+    held_out: Sequence[Document],
+    info: IndexInfo,
 ) -> dict[str, Any]:
     """What Footnote and its peers say of the same copies and windows."""
     from trainer.evaluation.attribution.peers import comparison
@@ -211,7 +214,8 @@ def _beside_peers(
     copies = in_processes(ask_about_copy, cases, options.index, options.jobs)
     said = list(_shown(copies, len(cases), "copies"))
     asked = in_processes(ask_about_window, windows, options.index, options.jobs)
-    ours = comparison.ours(said, list(_shown(asked, len(windows), "windows")))
+    seen = list(_shown(asked, len(windows), "windows"))
+    ours = comparison.ours(said, seen, info.size_without_text / max(1, info.bytes))
     texts = [(case.copy, case.lines) for case in cases]
     texts += [
         (each.text, sum(map(bool, map(str.strip, each.text.split("\n"))))) for each in windows

@@ -157,11 +157,11 @@ def _overlap(
     return Found(scores[best[0]] if best else 0.0, tuple(best))
 
 
-def ours(copies: Sequence[Seen], windows: Sequence[Seen]) -> Method:
+def ours(copies: Sequence[Seen], windows: Sequence[Seen], index_ratio: float) -> Method:
     """What Footnote said, as a method among the others."""
     found = [Found(_TIERS[each.tier]) for each in (*copies, *windows)]
     right = [each.rank for each in copies]
-    return Method(OURS, "a warning", 1.0, found, right=right)
+    return Method(OURS, "a warning; index without text", 1.0, found, index_ratio, right=right)
 
 
 _TIERS = {"": 0.0, "information": 0.5, "warning": 1.0}
