@@ -14,7 +14,7 @@ from indexer.attribution.builder import Plan, build_index
 from indexer.attribution.projects import named_in
 from indexer.attribution.schema import IndexInfo
 from indexer.curation.folders import OWN, Gathered, gather
-from indexer.curation.provenance import https
+from indexer.curation.provenance import https, package_url
 from indexer.document import Document
 from indexer.git import GitFailed, git
 from indexer.home import own_indexes_folder
@@ -77,7 +77,7 @@ def _named(documents: Sequence[Document], roots: dict[str, str]) -> list[Documen
             replace(
                 each,
                 package=name,
-                url=address(root) or each.url,
+                url=address(root) or package_url("folder", name, each.version),
                 license=each.license if each.license != OWN else licence(root) or OWN,
             )
         )
