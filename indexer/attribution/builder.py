@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -81,7 +80,7 @@ def build_index(
             _keep_notes(new, folder, leave_out)  # what was removed in the last moment
     finally:
         owner.unlink(missing_ok=True)
-    shutil.rmtree(workplace, ignore_errors=True)
+    sweep(folder)  # the parts too, unless another build uses them
     return info
 
 

@@ -160,6 +160,15 @@ def test_what_a_stopped_build_finished_is_not_done_again(
     assert remains(home) == []
 
 
+def test_a_build_leaves_another_one_its_parts(home: Path) -> None:
+    build_index(home / "corpus", home / "index", Plan(jobs=1, rank=0, of=2))
+    (parts,) = home.glob(".index~parts-*")
+    (parts / "owner-other").write_text(str(os.getppid()))
+    build_index(home / "corpus", home / "index", jobs=1)
+
+    assert sorted(path.name for path in parts.iterdir()) == ["owner-other", "part-00000"]
+
+
 def test_a_part_that_was_half_written_is_made_again(home: Path) -> None:
     whole = files_of(home)
     build_index(home / "corpus", home / "index", Plan(jobs=1, rank=0, of=2))
