@@ -6,7 +6,7 @@ verbatim, and whether names were replaced consistently, is read off the exact id
 
 from bisect import bisect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +14,22 @@ import numpy.typing as npt
 from rapidfuzz.distance import LCSseq
 
 from indexer.attribution.fingerprints import grams
-from indexer.attribution.tokens import ARGUMENT, NAME_ID, PROSE, Ids, Places, Tokens
+from indexer.attribution.rarity import information
+from indexer.attribution.tokens import (
+    ARGUMENT,
+    NAME_ID,
+    NUMBER_ID,
+    PROSE,
+    STRING_ID,
+    Ids,
+    Places,
+    Tokens,
+)
 
 MIN_ABSTRACT_BLOCK = 6
 MIN_EXACT_BLOCK = 5
-_MIN_SEGMENT = 30  # matched tokens below which a segment is not worth judging
-_GAP_COST = 0.6  # of a token in a gap: a segment is about as dense as a judgement asks
+_MIN_SEGMENT = 14  # matched tokens below which a segment is not worth judging
+_GAP_COST = 0.4  # of a token in a gap: a segment is about as dense as a judgement asks
 _PROSE_COST = 0.25  # of a word of prose in a gap
 _ENOUGH_CODE = 40  # tokens of code that stand without their prose
 _GRAM = 6
@@ -60,6 +70,26 @@ class Segment:
     consistency: float  # share of names that one one-to-one renaming explains
     exact_grams: int  # different runs of six tokens among the exact ones
     abstract_grams: int  # and among the abstract ones
+    exact_run: int  # tokens of the longest run of equal ones
+    abstract_run: int  # likewise, but for names and literals
+    exact_bits: float  # what the different tokens that are equal say: the rarer, the more
+    bits: float  # what those say that are no names and literals, which a copy would replace
+    left_out: int  # tokens of code in between that the text does not have
+    prose: float  # share of prose in what matches
+    matched: Places = field(
+        compare=False, repr=False
+    )  # the tokens of the text that match, in order
+    equal: Places = field(compare=False, repr=False)  # those of them that are the same
+
+    def moved(self, tokens: int) -> "Segment":
+        """The same segment of a text in which this many tokens come before."""
+        return replace(
+            self,
+            text_start=self.text_start + tokens,
+            text_end=self.text_end + tokens,
+            matched=self.matched + tokens,
+            equal=self.equal + tokens,
+        )
 
     @property
     def renamed_share(self) -> float:
@@ -216,8 +246,10 @@ def _segment(text: Tokens, source: Tokens, run: list[Stretch]) -> Segment:
     source_at = np.concatenate([each.source for each in run])
     borders = np.zeros(len(text_at), bool)
     borders[np.cumsum([0, *(len(each.text) for each in run[:-1])])] = True
-    exact = _in_long_runs(text.exact[text_at] == source.exact[source_at], borders)
+    same = text.exact[text_at] == source.exact[source_at]
+    exact = _in_long_runs(same, borders)
     start, end = int(text_at.min()), int(text_at.max()) + 1
+    first, last = int(source_at.min()), int(source_at.max()) + 1
     length, code = end - start, text.kinds[start:end] != PROSE
     exact_share, abstract_share = exact.sum() / length, len(text_at) / length
     matched_code, sizes = text.kinds[text_at] != PROSE, text.sizes[text_at]
@@ -227,8 +259,8 @@ def _segment(text: Tokens, source: Tokens, run: list[Stretch]) -> Segment:
     return Segment(
         text_start=start,
         text_end=end,
-        source_start=int(source_at.min()),
-        source_end=int(source_at.max()) + 1,
+        source_start=first,
+        source_end=last,
         exact=int(sizes[exact].sum()),
         abstract=int(sizes.sum()),
         exact_share=float(exact_share),
@@ -236,6 +268,14 @@ def _segment(text: Tokens, source: Tokens, run: list[Stretch]) -> Segment:
         consistency=_consistency(text, source, text_at, source_at),
         exact_grams=_distinct_grams(text.exact[text_at], borders | ~exact | _shifted(~exact)),
         abstract_grams=_distinct_grams(text.abstract[text_at], borders),
+        exact_run=_longest(same, borders | ~same | _shifted(~same)),
+        abstract_run=_longest(np.ones(len(same), bool), borders),
+        exact_bits=information(text.exact[text_at[same]]),
+        bits=information(text.exact[text_at[_is_kept(text.abstract[text_at])]]),
+        left_out=int((source.kinds[first:last] != PROSE).sum() - matched_code.sum()),
+        prose=float(1 - matched_code.mean()),
+        matched=np.sort(text_at),
+        equal=np.sort(text_at[same]),
     )
 
 
@@ -246,6 +286,19 @@ def _in_long_runs(
     run = np.cumsum(borders | ~same | _shifted(~same))
     lengths = np.bincount(run, weights=same)
     return same & (lengths[run] >= MIN_EXACT_BLOCK)
+
+
+def _longest(flags: npt.NDArray[np.bool_], borders: npt.NDArray[np.bool_]) -> int:
+    """Of the runs that begin at borders the most flags in one."""
+    return int(np.bincount(np.cumsum(borders), weights=flags).max())
+
+
+def _is_kept(abstract: Ids) -> npt.NDArray[np.bool_]:
+    """Which tokens are neither names nor literals."""
+    kept: npt.NDArray[np.bool_] = (
+        (abstract != NAME_ID) & (abstract != NUMBER_ID) & (abstract != STRING_ID)
+    )
+    return kept
 
 
 def _shifted(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -1,30 +1,48 @@
 """Which corpus passages use the same rare names? A tantivy index of 40-line chunks, asked for rarity.
 
-Fingerprints find runs of tokens. Where edits leave no run long enough, the names still tell: BM25 over the
-sixteen rarest names of a question ranks the chunks, and alignment decides.
+Fingerprints find runs of tokens. Where edits leave no run long enough, the names still tell: each rare name of
+a text votes for the chunks that have it, and where a dozen lines vote for one place alignment decides.
 """
 
-import math
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from indexer.attribution.postings import Hides
+from indexer.attribution.postings import Hides, Lines
+from indexer.attribution.rarity import RAREST, bits_of
+from indexer.attribution.tokens import ARGUMENT, NAME, Ids, Places, Reading
 
 CHUNK_LINES = 40
-RAREST_TERMS = 16
+STRETCH_TOKENS = 128  # of a text, whose names are asked for together: some twelve lines
 _FIELD, _LINE = "names", "line"
 _WRITER_BYTES = 192_000_000
 _SHORTEST_NAME = 3
-_MORE = 64  # chunks that are asked for where some are not to be found
-_ENOUGH = 0.4  # of the score that a chunk with all the names would have
+_RARE = 100  # chunks with a name; one that more have says little
+_CACHED_NAMES = 1 << 16
+_FEW_CHUNKS = 1 << 17  # rarity is told as in a corpus of this many at least
+_FEWEST = 3  # names, or runs of tokens, that speak for one place
+_ENOUGH_BITS = 36.0
+_NOWHERE: Lines = np.zeros(0, np.uint32)
 
 
-class Chunk(NamedTuple):
-    line: int  # corpus line of its first line
-    score: float
+class Names(NamedTuple):
+    """Names as a text has them."""
+
+    at: Places  # numbers of the tokens
+    words: list[str]  # what is written there
+    ids: Ids
+
+
+class Shared(NamedTuple):
+    """Rare names that a stretch of a text shares with two neighbouring chunks."""
+
+    start: int  # first token of the stretch, STRETCH_TOKENS long
+    line: int  # corpus line of the first chunk
+    bits: float  # what it says that they share them: the sum of log2(chunks / chunks with the name)
 
 
 def _schema() -> Any:
@@ -72,36 +90,90 @@ class Chunks:
         self._searcher = tantivy.Index.open(str(folder)).searcher()
         self._tantivy = tantivy
         self._hides = hides
+        self._places = lru_cache(_CACHED_NAMES)(self._find)
 
-    def with_names(self, names: Iterable[str], limit: int = 6) -> list[Chunk]:
-        """The chunks that share much of the rarest of these names, best first."""
-        counts = {name: self._searcher.doc_freq(_FIELD, name) for name in set(names)}
-        rare = sorted((count, name) for name, count in counts.items() if count)[:RAREST_TERMS]
-        # BM25 of a chunk of average length is the sum of its terms' rarities.
-        chunks = self._searcher.num_docs
-        enough = _ENOUGH * sum(
-            math.log(1 + (chunks - count + 0.5) / (count + 0.5)) for count, _ in rare
+    def _find(self, name: str) -> Lines:
+        """The first lines of the chunks that have a name; none where it is common, or no name to ask for."""
+        if len(name) < _SHORTEST_NAME or not 0 < self._searcher.doc_freq(_FIELD, name) <= _RARE:
+            return _NOWHERE
+        query = self._tantivy.Query.term_query(self._schema, _FIELD, name)
+        addresses = [each[1] for each in self._searcher.search(query, _RARE, count=False).hits]
+        lines = np.array(self._searcher.fast_field_values(_LINE, addresses), np.uint32)
+        return lines if self._hides is None else lines[~self._hides(lines)]
+
+    def votes(self, names: Names) -> "Votes":
+        """Every occurrence of a rare name in the text, with every chunk that has the name."""
+        numbers: dict[str, int] = {}
+        of_name = np.array(
+            [numbers.setdefault(each, len(numbers)) for each in names.words], np.intp
         )
-        if not rare:
-            return []
-        terms = [self._tantivy.Query.term_query(self._schema, _FIELD, name) for _, name in rare]
-        query = self._tantivy.Query.boolean_query(
-            [(self._tantivy.Occur.Should, term) for term in terms]
-        )
-        asked = limit if self._hides is None else limit + _MORE
-        hits = self._searcher.search(query, asked, count=False).hits
-        lines = self._searcher.fast_field_values(_LINE, [address for _, address in hits])
-        found = [
-            Chunk(int(line or 0), float(score))
-            for (score, _), line in zip(hits, lines, strict=True)
-            if score >= enough
-        ]
-        if self._hides is not None:
-            hidden = self._hides(np.array([each.line for each in found], np.uint32))
-            found = [each for each, gone in zip(found, hidden, strict=True) if not gone]
-        return found[:limit]
+        places = [self._places(each) for each in numbers]
+        sizes = np.array([len(each) for each in places], np.intp)
+        counts = sizes[of_name] if len(of_name) else of_name
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        starts = (np.cumsum(sizes) - sizes)[of_name] if len(of_name) else of_name
+        lines = np.concatenate([_NOWHERE, *places])[np.repeat(starts, counts) + within]
+        what = np.repeat(of_name, counts)
+        chunks = max(self._searcher.num_docs, _FEW_CHUNKS)
+        bits = np.log2(chunks / np.maximum(sizes[what], 1))
+        # A small corpus may have a word that everybody uses only once.
+        known = np.repeat(bits_of(names.ids), counts)
+        bits = np.where(known < RAREST, np.minimum(bits, known), bits)
+        return Votes(np.repeat(names.at, counts), lines, what, bits)
+
+
+class Votes(NamedTuple):
+    """What speaks for places of the corpus; one entry for each token of the text and place."""
+
+    at: Places
+    lines: Lines  # corpus lines at which a chunk begins
+    what: Places  # a number of what speaks; it counts once
+    bits: npt.NDArray[np.float64]  # how much it says
+
+    def rarity(self, tokens: int) -> npt.NDArray[np.float64]:
+        """For each token of the text, what it says beyond what any rare word says."""
+        said = np.zeros(tokens)
+        said[self.at] = np.maximum(0, self.bits - RAREST)
+        return said
+
+
+_NONE: Places = np.zeros(0, np.intp)
+NO_VOTES = Votes(_NONE, _NOWHERE, _NONE, np.zeros(0))
+
+
+def together(votes: Votes) -> list[Shared]:
+    """Where enough speaks for one place, by stretch, the best first.
+
+    Every token is in two stretches and every chunk in two pairs: what is cut by a border of one lies whole in
+    the other.
+    """
+    half = votes.at // (STRETCH_TOKENS // 2)
+    stretches = np.concatenate([half, np.maximum(half - 1, 0)])
+    lines = np.tile(votes.lines.astype(np.int64), 2)
+    lines = np.concatenate([lines, np.maximum(lines - CHUNK_LINES, 0)])
+    key = np.tile(stretches, 2) << 32 | lines
+    order = np.lexsort((np.tile(votes.what, 4), key))
+    key, what, bits = key[order], np.tile(votes.what, 4)[order], np.tile(votes.bits, 4)[order]
+    first = np.ones(len(key), bool)
+    first[1:] = (key[1:] != key[:-1]) | (what[1:] != what[:-1])
+    key, bits = key[first], bits[first]
+    key, group = np.unique(key, return_inverse=True)
+    said = np.bincount(group, bits, len(key))
+    enough = (said >= _ENOUGH_BITS) & (np.bincount(group, minlength=len(key)) >= _FEWEST)
+    found = [
+        Shared(int(each >> 32) * (STRETCH_TOKENS // 2), int(each & 0xFFFF_FFFF), float(value))
+        for each, value in zip(key[enough], said[enough], strict=True)
+    ]
+    return sorted(found, key=lambda each: (each.start, -each.bits, -each.line))
 
 
 def names_of(words: Iterable[str]) -> set[str]:
     """Which token texts are worth a term: names of three letters or more."""
     return {word for word in words if len(word) >= _SHORTEST_NAME and not word[0].isdigit()}
+
+
+def names_in(reading: Reading) -> Names:
+    """The names in a text."""
+    kinds = reading.tokens.kinds
+    at = np.flatnonzero((kinds == NAME) | (kinds == ARGUMENT))
+    return Names(at, reading.words(at), reading.tokens.exact[at])

@@ -2,39 +2,39 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 
 import numpy as np
 
 from indexer.attribution import schema
-from indexer.attribution.candidates import names_of
+from indexer.attribution.candidates import names_in
 from indexer.attribution.catalogue import File, Package, plain_name
 from indexer.attribution.excerpts import tail
 from indexer.attribution.families import DATA_LANGUAGES, PLAIN, PYTHON, SCRIPT, Family, family_of
-from indexer.attribution.judging import INFORMATION, Thresholds
+from indexer.attribution.judging import INFORMATION, judge
 from indexer.attribution.lexing import lexer_of_family, unify_line_ends
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
-from indexer.attribution.matching import Question, find
+from indexer.attribution.matching import Judge, Question, find
 from indexer.attribution.postings import STOP
 from indexer.attribution.schema import IndexInfo
 from indexer.attribution.text_store import DamagedBlock
-from indexer.attribution.tokens import Tokens
+from indexer.attribution.tokens import Reading, Tokens
 from indexer.document import content_hash
 from indexer.home import index_folder
 from indexer.languages import language_of
 
-# A completion is judged with what was typed before it, up to this many tokens (GitHub's snippet rule):
-# shorter windows match by accident.
-WINDOW_TOKENS = 65
-_TAIL_LINES = (
-    48  # lines before a completion that are lexed; they hold that many tokens in nearly any code
-)
-MIN_NEW_TOKENS = 20
-
-
-AFTER_TOKENS = 32  # a completion inside a function is also judged with what follows it
-_AFTER_CHARACTERS = 800
+# A completion is judged with what stands around it: shorter texts match by accident, and a long copy that
+# comes line by line shows only together with what came before.
+WINDOW_TOKENS = 96  # before it
+AFTER_TOKENS = 48
+_TAIL_LINES = 48  # lines before it that are read; they hold that many tokens in nearly any code
+_AFTER_CHARACTERS = 1200
+MIN_NEW_TOKENS = 20  # matched in the completion itself; of a shorter one, nearly all of them
+_FEWEST_NEW_TOKENS = 4
+_NEARLY_ALL = 0.9
+_QUOTES = '"""'  # of a docstring
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,17 @@ def never() -> bool:
 class AttributionIndex:
     """An open index. Reading is safe from several threads; nothing is ever written."""
 
-    def __init__(self, folder: Path, info: IndexInfo, thresholds: Thresholds | None = None) -> None:
+    def __init__(self, folder: Path, info: IndexInfo, judge: Judge = judge) -> None:
         self._info = info
         self._folder = folder
         self._roots = {plain_name(root): plain_name(name) for name, root in info.roots.items()}
         self._stamp = schema.stamp(folder)
         self._opened = Library(folder, text=info.text)
-        self._thresholds = thresholds or Thresholds()
+        self._judge = judge
 
     @classmethod
-    def open(
-        cls, folder: Path | None = None, *, thresholds: Thresholds | None = None
-    ) -> "AttributionIndex":
-        """Opens the index in a folder (by default in the data folder).
+    def open(cls, folder: Path | None = None, *, judge: Judge = judge) -> "AttributionIndex":
+        """Opens the index in a folder (by default in the data folder), to be judged by the scale that ships.
 
         Raises IndexUnavailable, whose message says what to run, when it is missing, damaged or foreign.
         """
@@ -72,7 +70,7 @@ class AttributionIndex:
         info = schema.read_info(folder)
         schema.verify(folder, info)
         try:
-            return cls(folder, info, thresholds)
+            return cls(folder, info, judge)
         except Exception as error:  # whatever a parser says of a damaged file
             raise schema.damaged(folder, error) from error
 
@@ -97,9 +95,13 @@ class AttributionIndex:
         What stands as well in one of the `own` packages, the project's own by name, is no match.
         """
         language = language or language_of(path) or ""
-        tokens, family = self._read(text, language)
-        question = Question(tokens, family.abstract, own=self._own(own))
-        matches = self._find(question, cancelled)
+        matches: list[Match] = []
+        for reading, family in self._readings(text, language):
+            names = names_in(reading)
+            question = Question(reading.tokens, family.abstract, names, own=self._own(own))
+            found = self._find(question, cancelled)
+            matches += [each for each in found if not any(_overlap(each, one) for one in matches)]
+        matches.sort(key=lambda each: (each.start_line, each.end_line))
         if language in DATA_LANGUAGES:
             return [replace(match, tier=INFORMATION) for match in matches]
         return matches
@@ -116,8 +118,9 @@ class AttributionIndex:
     ) -> list[Match]:
         """The matches of a completion between `before` and `after`; lines are those of all three together.
 
-        Only matches with MIN_NEW_TOKENS matched tokens inside the completion count: what the user already
-        had in the text does not taint everything that is written below it.
+        Only matches with MIN_NEW_TOKENS matched tokens inside the completion count, or, of a shorter one,
+        those of which it is nearly all a part: what the user already had in the text does not taint
+        everything that is written below it, and what goes on with a copy line by line is one.
         """
         family = family_of(language) if language else PYTHON
         lexer = lexer_of_family(family)
@@ -126,18 +129,19 @@ class AttributionIndex:
         text = head + unify_line_ends(completion)
         old = len(lexer.tokens(head))
         new = len(lexer.tokens(text))
-        whole = text + unify_line_ends(after[:_AFTER_CHARACTERS])
-        tokens = lexer.tokens(whole)
-        if tokens.sizes[old:new].sum() < MIN_NEW_TOKENS:
+        reading = lexer.read(text + unify_line_ends(after[:_AFTER_CHARACTERS]))
+        written = int(reading.tokens.sizes[old:new].sum())
+        if written < _FEWEST_NEW_TOKENS:
             return []
         skipped, end = max(0, old - WINDOW_TOKENS), new + AFTER_TOKENS
+        reading = reading.part(skipped, end)
         question = Question(
-            tokens=tokens.part(skipped, end).on_later_lines(left_away),
+            tokens=reading.tokens.on_later_lines(left_away),
             abstract=family.abstract,
+            names=names_in(reading),
             min_hits=1,
             new=(old - skipped, new - skipped),
-            min_new=MIN_NEW_TOKENS,
-            names=lambda: names_of(lexer.names(whole, skipped, end)),
+            min_new=min(MIN_NEW_TOKENS, ceil(_NEARLY_ALL * written)),
             own=self._own(own),
         )
         return self._find(question, cancelled)
@@ -146,14 +150,14 @@ class AttributionIndex:
     def _library(self) -> Library:
         """The parts of the index as its folder is now: it may be rebuilt, and packages removed, at any time."""
         if schema.stamp(self._folder) not in (None, self._stamp):
-            fresh = AttributionIndex.open(self._folder, thresholds=self._thresholds)
+            fresh = AttributionIndex.open(self._folder, judge=self._judge)
             vars(self).update(vars(fresh))
         return self._opened
 
     def _find(self, question: Question, cancelled: Callable[[], bool]) -> list[Match]:
         library, tokens = self._library.facing(question.tokens)
         try:
-            return find(replace(question, tokens=tokens), library, self._thresholds, cancelled)
+            return find(replace(question, tokens=tokens), library, self._judge, cancelled)
         except (DamagedBlock, IndexError, UnicodeDecodeError) as error:
             # Large files are not hashed when they are opened, so damage may show here first.
             raise schema.damaged(self._folder, error) from error
@@ -184,13 +188,25 @@ class AttributionIndex:
         plain = set(map(plain_name, names))
         return frozenset(plain | {self._roots[each] for each in plain & self._roots.keys()})
 
-    def _read(self, text: str, language: str) -> tuple[Tokens, Family]:
+    def _readings(self, text: str, language: str) -> list[tuple[Reading, Family]]:
+        """The ways to read a text: one, or two where a docstring's quotes do not come in pairs.
+
+        Where one of them was deleted, or the text starts inside a docstring, code and prose have changed
+        places from there on, or up to there.
+        """
         families = (family_of(language),) if language else (PYTHON, SCRIPT, PLAIN)
-        readings = [(lexer_of_family(each).tokens(text), each) for each in families]
-        if len(readings) == 1:
-            return readings[0]
-        return max(readings, key=lambda each: self._evidence(*each))
+        readings = [(lexer_of_family(each).read(text), each) for each in families]
+        if readings[1:]:
+            readings = [max(readings, key=lambda each: self._evidence(each[0].tokens, each[1]))]
+        family = readings[0][1]
+        if family.docstrings and text.count(_QUOTES) % 2:
+            readings.append((lexer_of_family(family).read(_QUOTES + text), family))
+        return readings
 
     def _evidence(self, tokens: Tokens, family: Family) -> int:
         hits = self._library.hits(tokens, abstract=family.abstract)
         return len(np.unique(hits.starts[hits.lines != STOP]))
+
+
+def _overlap(one: Match, other: Match) -> bool:
+    return one.start_line <= other.end_line and other.start_line <= one.end_line

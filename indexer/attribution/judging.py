@@ -1,6 +1,10 @@
-"""When is a correspondence worth a warning? Thresholds, and what is too common or too plain to count."""
+"""When is a correspondence worth a warning? A score that was fitted, and what is too plain to count."""
 
+import json
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from math import log1p
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +14,9 @@ from indexer.attribution.tokens import ARGUMENT, CALLED, KEPT, NAME, PROSE, Toke
 
 WARNING, INFORMATION = "warning", "information"
 VERBATIM, RENAMED, MODIFIED = "verbatim", "renamed", "modified"
+LICENCE_HEADER = "licence-header"  # of information only: it says itself whose it is
+SCALE = "scale.json"
+FEWEST_MATCHED = 30  # written tokens, for anything at all
 
 _LICENCE_WORDS = np.array(
     [
@@ -27,36 +34,21 @@ _WORDS = (NAME, ARGUMENT, KEPT, CALLED, PROSE)
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Fitted on packages that the evaluation leaves out (`split_of` in trainer/evaluation/attribution/splits.py)."""
+    """What a segment has to reach."""
 
-    matched: int = 50  # written tokens, for anything at all
+    matched: int = 40  # written tokens, for a warning
+    idiom: float = 0.6  # share of tokens under common idiom, from which it is common idiom
+    grams: int = 12  # different ones, of either form: less is repetition
     verbatim: float = 0.9
-    renamed: float = 0.8
-    exact_warning: float = 0.72
-    exact_grams: int = 24
+    renamed: float = 0.75
     exact_plain: float = 0.85  # in prose and data, where lines of links and fields look alike
-    exact_patchy: float = 0.8  # below it the evidence is patchy and more of it is asked for
-    patchy_grams: int = 40
-    exact_names: float = 0.15
+    names: float = 0.15  # share of words, as against literals and punctuation
     table_grams: int = 100  # from which a text with few names is no mere table of literals
     table_names: float = 0.08
     long_table_grams: int = 200  # and with hardly any
-    renamed_warning: float = 0.88
-    renamed_matched: int = 50
-    renamed_grams: int = 34
-    renamed_evidence: int = 40  # abstract grams and half of the exact ones
-    renamed_names: float = 0.3
     prose_warning: float = 0.85  # where hardly any code matches
     prose_grams: int = 50
     little_code: int = 12  # tokens
-    exact_information: float = 0.6
-    renamed_information: float = 0.75
-    information_grams: int = 15  # different ones, of either form
-    common: float = 0.6  # share of tokens under common idiom from which a segment is common idiom
-    common_unless_long: float = (
-        0.8  # likewise, for a segment of this many grams and nothing changed
-    )
-    long_grams: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,69 +61,118 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """Which tokens of a text lie under fingerprints that unrelated packages share: bool[tokens]."""
+    """How common the tokens of a text are in the corpus; the arrays have one entry per token."""
 
-    exact: npt.NDArray[np.bool_]
+    exact: npt.NDArray[
+        np.bool_
+    ]  # whether it lies under a fingerprint that unrelated packages share
     abstract: npt.NDArray[np.bool_]
+    rare: npt.NDArray[np.float64]  # bits that a name of few passages says beyond any rare word
 
 
-def judge(text: Tokens, segment: Segment, common: Common, limits: Thresholds) -> Verdict | None:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What each feature weighs, and from which score a segment is worth telling.
+
+    The score is the logarithm of the odds that a segment is of a planted copy and not of unrelated code, as
+    `footnote eval attribution --fit` finds them on packages that no figure is reported on.
+    """
+
+    weights: dict[str, float]
+    intercept: float
+    warning: float
+    information: float
+
+    def score(self, values: dict[str, float]) -> float:
+        return self.intercept + sum(self.weights[name] * value for name, value in values.items())
+
+
+@cache
+def scale() -> Scale:
+    """The one that was fitted."""
+    raw = json.loads(files("indexer.attribution").joinpath(SCALE).read_text("utf-8"))
+    return Scale(raw["weights"], raw["intercept"], raw["warning"], raw["information"])
+
+
+def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
     """The verdict on a segment, or None when it says too little."""
-    here = slice(segment.text_start, segment.text_end)
-    exact, renamed = segment.exact_share, segment.renamed_share
+    limits, fitted = Thresholds(), scale()
     matched = max(segment.exact, segment.abstract)
     seen = max(segment.exact_grams, segment.abstract_grams)
-    if matched < limits.matched or seen < limits.information_grams:
+    if matched < FEWEST_MATCHED or seen < limits.grams:
+        return None
+    values = features(text, segment, common)
+    score = fitted.score(values)
+    idiom = min(values["exact idiom"], values["abstract idiom"])
+    if score < fitted.information or idiom > limits.idiom:
         return None
     part = text.part(segment.text_start, segment.text_end)
-    if np.array_equal(part.exact, part.abstract):
-        renamed = 0.0  # prose and data have no names to replace
-    exactly = exact >= limits.exact_information and common.exact[here].mean() <= limits.common
-    long = renamed >= limits.verbatim and segment.abstract_grams >= limits.long_grams
-    abstractly = renamed >= limits.renamed_information and common.abstract[here].mean() <= (
-        limits.common_unless_long if long else limits.common
+    warns = matched >= limits.matched and score >= fitted.warning
+    warns = warns and _is_anybodys(part, segment, limits)
+    exact, renamed = segment.exact_share, segment.renamed_share
+    return Verdict(
+        WARNING if warns else INFORMATION,
+        _kind(part, segment, limits),
+        max(exact, renamed) if _has_names(part) else exact,
+        matched,
     )
-    if not (exactly or abstractly):
-        return None
-    warns = (exactly and _warns_exactly(part, segment, limits)) or (
-        abstractly and _warns_abstractly(part, segment, limits)
-    )
-    if exact >= limits.verbatim:
-        kind = VERBATIM
-    else:
-        kind = RENAMED if renamed >= limits.renamed else MODIFIED
-    return Verdict(WARNING if warns else INFORMATION, kind, max(exact, renamed), matched)
 
 
-def _warns_exactly(part: Tokens, segment: Segment, limits: Thresholds) -> bool:
+def features(text: Tokens, segment: Segment, common: Common) -> dict[str, float]:
+    """What speaks for a segment and against it. Sizes count by their logarithms: twice as long, as much more."""
+    here = slice(segment.text_start, segment.text_end)
+    named = segment.equal[np.unique(text.exact[segment.equal], return_index=True)[1]]
+    return {
+        "rare names": log1p(float(common.rare[named].sum())),
+        "exact": log1p(segment.exact),
+        "abstract": log1p(segment.abstract),
+        "grams": log1p(segment.abstract_grams),
+        "exact run": log1p(segment.exact_run),
+        "abstract run": log1p(segment.abstract_run),
+        "exact bits": log1p(segment.exact_bits),
+        "bits": log1p(segment.bits),
+        "abstract share": segment.abstract_share,
+        "renamed share": segment.renamed_share,
+        "consistency": segment.consistency,
+        "whole": float(segment.exact_share >= 0.95),
+        "left out": log1p(max(0, segment.left_out)),
+        "prose": segment.prose,
+        "exact idiom": float(common.exact[here].mean()),
+        "abstract idiom": float(common.abstract[here].mean()),
+    }
+
+
+def _kind(part: Tokens, segment: Segment, limits: Thresholds) -> str:
+    if _is_licence(part, limits):
+        return LICENCE_HEADER
+    if segment.exact_share >= limits.verbatim:
+        return VERBATIM
+    replaced = segment.abstract_share - segment.exact_share
+    if _has_names(part) and segment.renamed_share >= limits.renamed and replaced > 0.1:
+        return RENAMED
+    return MODIFIED
+
+
+def _has_names(part: Tokens) -> bool:
+    """Prose and data have no names to replace."""
+    return not np.array_equal(part.exact, part.abstract)
+
+
+def _is_anybodys(part: Tokens, segment: Segment, limits: Thresholds) -> bool:
+    """Whether it can be told whose this is: not of a licence, nor of a mere table."""
     share, seen = segment.exact_share, segment.exact_grams
-    if share < limits.exact_warning or seen < limits.exact_grams:
-        return False
-    if share < limits.exact_patchy and seen < limits.patchy_grams:
-        return False
-    if share < limits.exact_plain and np.array_equal(part.exact, part.abstract):
-        return False
     code = int((part.kinds != PROSE).sum())
-    if _is_licence(part, code, limits):
+    if _is_licence(part, limits):
         return False
     if code < limits.little_code:
         return share >= limits.prose_warning and seen >= limits.prose_grams
+    if share < limits.exact_plain and not _has_names(part):
+        return False
     names = _names(part)
     return (
-        names >= limits.exact_names
+        names >= limits.names
         or (names >= limits.table_names and seen >= limits.table_grams)
         or (share >= limits.verbatim and seen >= limits.long_table_grams)
-    )
-
-
-def _warns_abstractly(part: Tokens, segment: Segment, limits: Thresholds) -> bool:
-    return (
-        segment.renamed_share >= limits.renamed_warning
-        and segment.abstract >= limits.renamed_matched
-        and segment.abstract_grams >= limits.renamed_grams
-        and segment.abstract_grams + segment.exact_grams // 2 >= limits.renamed_evidence
-        and _names(part) >= limits.renamed_names
-        and int((part.kinds != PROSE).sum()) >= limits.little_code
     )
 
 
@@ -140,7 +181,8 @@ def _names(part: Tokens) -> float:
     return float(np.isin(part.kinds, _WORDS).mean())
 
 
-def _is_licence(part: Tokens, code: int, limits: Thresholds) -> bool:
+def _is_licence(part: Tokens, limits: Thresholds) -> bool:
     """Whether this is the text of a licence: it says itself where it is from, and means to be copied."""
+    code = int((part.kinds != PROSE).sum())
     words = int(np.isin(part.exact, _LICENCE_WORDS).sum())
     return words >= _LICENCE_MENTIONS and (code < limits.little_code or words * 20 >= len(part))

@@ -1,6 +1,5 @@
 """The parts of an open index: tables, catalogue, and texts or tokens; all of it mapped and read-only."""
 
-from collections.abc import Iterable
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution import postings
-from indexer.attribution.candidates import Chunk, Chunks
+from indexer.attribution.candidates import (
+    CHUNK_LINES,
+    NO_VOTES,
+    Chunks,
+    Names,
+    Shared,
+    Votes,
+    together,
+)
 from indexer.attribution.catalogue import Catalogue, File
 from indexer.attribution.excerpts import excerpt
 from indexer.attribution.families import family_of
@@ -24,6 +31,9 @@ from indexer.attribution.tokens import Ids, Places, Tokens
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
 _CACHED_PASSAGES = 1024
+_HIT_BITS = 14.0  # what a hit says, as against rare names
+_HIT_TOKENS = 16  # hits that begin this near to each other speak once
+_SHARED_FAMILIES = 4  # unrelated packages with a gram that says nothing about places
 _REPEATS = 4  # occurrences of the same gram in a text that count
 
 
@@ -69,9 +79,27 @@ class Library:
         counts = np.bincount(grams[order], weights=new, minlength=1)
         return counts[grams].astype(np.intp)
 
-    def named_alike(self, names: Iterable[str], limit: int) -> list[Chunk]:
-        """The passages that share most of these names; none where the index has no names."""
-        return self._chunks.with_names(names, limit) if self._chunks else []
+    def votes(self, names: Names) -> Votes:
+        """The places that rare names of a text speak for; none where the index has no names."""
+        return self._chunks.votes(names) if self._chunks else NO_VOTES
+
+    def sharing(self, votes: Votes, hits: Hits) -> list[Shared]:
+        """Where rare names of a text, and hits, speak for one place."""
+        found = together(_joined(votes, self._votes_of(hits)))
+        lines = np.array([each.line for each in found], np.int64)
+        files = self.catalogue.files_of_lines(lines.astype(np.uint32))
+        # Pairs of chunks from two files have no line at which a chunk begins.
+        whole = (lines - self.catalogue.first_lines[files]) % CHUNK_LINES == 0
+        return [each for each, is_whole in zip(found, whole, strict=True) if is_whole]
+
+    def _votes_of(self, hits: Hits) -> Votes:
+        at = np.flatnonzero((hits.lines != STOP) & (hits.families < _SHARED_FAMILIES))
+        lines = hits.lines[at]
+        first = self.catalogue.first_lines[self.catalogue.files_of_lines(lines)]
+        chunks = lines - (lines - first) % np.uint32(CHUNK_LINES)
+        # A number that no name has; the grams of one run say the same.
+        what = -1 - hits.starts[at] // _HIT_TOKENS
+        return Votes(hits.starts[at], chunks, what, np.full(len(at), _HIT_BITS))
 
     def file_of_line(self, line: int) -> File:
         """The file a corpus line is in."""
@@ -125,6 +153,15 @@ class Library:
             family_of(file.language),
         )
         return lexer_of(file.language).tokens(text).on_later_lines(start * _PAGE_LINES)
+
+
+def _joined(one: Votes, other: Votes) -> Votes:
+    return Votes(
+        np.concatenate([one.at, other.at]),
+        np.concatenate([one.lines, other.lines]),
+        np.concatenate([one.what, other.what]),
+        np.concatenate([one.bits, other.bits]),
+    )
 
 
 def _first_few(hashes: Ids, at: Places) -> npt.NDArray[np.bool_]:

@@ -2,16 +2,17 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
+
 from indexer.attribution.alignment import Segment, align
-from indexer.attribution.candidates import CHUNK_LINES
+from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
 from indexer.attribution.catalogue import File, plain_name
-from indexer.attribution.judging import WARNING, Common, Thresholds, Verdict, judge
+from indexer.attribution.judging import FEWEST_MATCHED, WARNING, Common, Verdict
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
-from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Chain, chains, common
 from indexer.attribution.tokens import Tokens
 
@@ -20,8 +21,12 @@ _LINES_BEFORE, _LINES_AFTER = 24, 48  # likewise in the source; a last gram itse
 _MAX_TOKENS = 6000  # of a text aligned at once: the aligner's memory grows with the square
 _SETTLED = 3  # places known for a stretch of text after which more are only counted
 _WEAK = 0.5  # a chain that covers less than this share of a known match is not worth aligning
-_NAMED_ALIKE = 3  # chunks with the same names that are aligned
+_NAMED_MARGIN = 64  # tokens around a stretch whose names are found, and lines around the chunks
+_NAMED_LINES = 12
+_NAMED_ALIKE = 2  # places that are tried for one stretch
 _AS_GOOD = 0.9  # share of the best place's weight from which another counts as "as well"
+
+Judge = Callable[[Tokens, Segment, Common], Verdict | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,10 @@ class Question:
 
     tokens: Tokens
     abstract: bool  # whether its family has a semi-abstract form
+    names: Names  # to be asked for where hits do not suffice
     min_hits: int = 2  # hits that make a chain
     new: tuple[int, int] | None = None  # tokens of which a match must hold some
     min_new: int = 0  # how many, as written
-    names: Callable[[], Iterable[str]] | None = (
-        None  # its names, to be asked for if hits do not suffice
-    )
     own: frozenset[str] = frozenset()  # packages, by plain name, whose text this may be itself
 
 
@@ -55,37 +58,84 @@ class Found:
         return self.verdict.tier == WARNING, self.verdict.matched * self.verdict.similarity
 
 
+class Part(NamedTuple):
+    """What to align with what. Ends are excluded."""
+
+    start: int  # tokens of the text
+    end: int
+    first_line: int  # lines of the source
+    last_line: int
+    covered: int = 0  # tokens under hits
+
+
 def find(
-    question: Question, library: Library, thresholds: Thresholds, cancelled: Callable[[], bool]
+    question: Question, library: Library, judge: Judge, cancelled: Callable[[], bool]
 ) -> list[Match]:
     """The matches of a text, in its order. Stops early, with what it has, when cancelled."""
     tokens = question.tokens
-    if int(tokens.sizes.sum()) < thresholds.matched:
+    if int(tokens.sizes.sum()) < FEWEST_MATCHED:
         return []
     hits = library.hits(tokens, abstract=question.abstract)
-    idiom = common(hits, len(tokens))
-    found: list[Found] = []
-    tried: list[Chain] = []
-    surplus: list[Chain] = []
-    for chain in chains(tokens, hits, library.catalogue, min_hits=question.min_hits):
-        if cancelled():
-            break
-        rivals = [each for each in found if _share_inside(chain, each.segment) >= 0.8]
-        stronger = sum(_as_strong_there(each, chain) for each in tried)
-        if rivals and chain.covered < _WEAK * max(each.covered for each in rivals):
-            continue
-        file = library.catalogue.file(chain.file)
-        own = _is_own(file, question)
-        if len(rivals) >= _SETTLED and not own:
-            surplus.append(chain)
-        elif rivals or own or stronger < _SETTLED:
-            tried.append(chain)
-            for part in _parts(chain, len(tokens)):
-                found += _judged(question, part, file, library, thresholds, idiom)
-    if not found and question.names and (hits.lines != STOP).any():
-        for file, part in _named_alike(question.names(), len(tokens), library):
-            found += _judged(question, part, file, library, thresholds, idiom)
-    return _matches(question, found, surplus)
+    votes = library.votes(question.names)
+    idiom = common(hits, votes.rarity(len(tokens)))
+    search = _Search(question, library, judge, cancelled, idiom)
+    search.along(chains(tokens, hits, library.catalogue, min_hits=question.min_hits))
+    search.by_names(library.sharing(votes, hits))
+    return _matches(question, search.found, search.surplus)
+
+
+@dataclass
+class _Search:
+    """What was found so far, and what it was found with."""
+
+    question: Question
+    library: Library
+    judge: Judge
+    cancelled: Callable[[], bool]
+    idiom: Common
+    found: list[Found] = field(default_factory=list)
+    surplus: list[Chain] = field(default_factory=list)  # chains that are only counted
+
+    def along(self, candidates: Iterable[Chain]) -> None:
+        """Judges what lies along chains of hits, the best first."""
+        tokens = len(self.question.tokens)
+        tried: list[Chain] = []
+        for chain in candidates:
+            if self.cancelled():
+                return
+            rivals = [each for each in self.found if _share_inside(chain, each.segment) >= 0.8]
+            stronger = sum(_as_strong_there(each, chain) for each in tried)
+            if rivals and chain.covered < _WEAK * max(each.covered for each in rivals):
+                continue
+            file = self.library.catalogue.file(chain.file)
+            own = _is_own(file, self.question)
+            if len(rivals) >= _SETTLED and not own:
+                self.surplus.append(chain)
+            elif rivals or own or stronger < _SETTLED:
+                tried.append(chain)
+                for part in _parts(chain, tokens):
+                    self.found += self._judged(part, file)
+
+    def by_names(self, candidates: Iterable[Shared]) -> None:
+        """Judges where names stand together that nothing found so far accounts for."""
+        for shared in _best_of(candidates):
+            if self.cancelled():
+                return
+            if not any(_covers(each.segment, shared) for each in self.found):
+                file, part = _place(shared, len(self.question.tokens), self.library)
+                self.found += self._judged(part, file)
+
+    def _judged(self, part: Part, file: File) -> Iterator[Found]:
+        tokens = self.question.tokens
+        source = self.library.passage(file, part.first_line, part.last_line)
+        for segment in align(tokens.part(part.start, part.end), source):
+            moved = segment.moved(part.start)
+            if _new_tokens(self.question, moved) < self.question.min_new:
+                continue
+            verdict = self.judge(tokens, moved, self.idiom)
+            if verdict:
+                lines = source.lines[[segment.source_start, segment.source_end - 1]]
+                yield Found(moved, verdict, file, int(lines[0]), int(lines[1]), part.covered)
 
 
 def _is_own(file: File, question: Question) -> bool:
@@ -103,56 +153,43 @@ def _as_strong_there(other: Chain, chain: Chain) -> bool:
     return hits >= 0.8 * len(chain.positions)
 
 
-class Part(NamedTuple):
-    """What to align with what. Ends are excluded."""
-
-    start: int  # tokens of the text
-    end: int
-    first_line: int  # lines of the source
-    last_line: int
-    covered: int = 0  # tokens under hits
+def _new_tokens(question: Question, segment: Segment) -> int:
+    """How many written tokens of the new text a segment matches."""
+    if question.new is None:
+        return question.min_new
+    first, last = np.searchsorted(segment.matched, question.new)
+    return int(question.tokens.sizes[segment.matched[first:last]].sum())
 
 
-def _judged(
-    question: Question,
-    part: Part,
-    file: File,
-    library: Library,
-    thresholds: Thresholds,
-    idiom: Common,
-) -> Iterator[Found]:
-    tokens = question.tokens
-    source = library.passage(file, part.first_line, part.last_line)
-    for segment in align(tokens.part(part.start, part.end), source):
-        moved = replace(
-            segment,
-            text_start=segment.text_start + part.start,
-            text_end=segment.text_end + part.start,
-        )
-        if question.new and _new_tokens(question, moved) < question.min_new:
-            continue
-        verdict = judge(tokens, moved, idiom, thresholds)
-        if verdict:
-            lines = source.lines[[segment.source_start, segment.source_end - 1]]
-            yield Found(moved, verdict, file, int(lines[0]), int(lines[1]), part.covered)
+def _best_of(shared: Iterable[Shared]) -> Iterator[Shared]:
+    """The best places of each stretch; of two that overlap the better one."""
+    kept: list[Shared] = []
+    for each in shared:
+        kept = [other for other in kept if other.start == each.start]
+        if len(kept) < _NAMED_ALIKE and all(
+            abs(each.line - other.line) > CHUNK_LINES for other in kept
+        ):
+            kept.append(each)
+            yield each
 
 
-def _new_tokens(question: Question, segment: Segment) -> float:
-    """About how many written tokens of the new text a segment matches."""
-    first, last = question.new or (0, 0)
-    inside = question.tokens.sizes[max(first, segment.text_start) : min(last, segment.text_end)]
-    return float(inside.sum()) * max(segment.exact_share, segment.abstract_share)
+def _covers(segment: Segment, shared: Shared) -> bool:
+    """Whether most of a stretch lies in a segment."""
+    end = shared.start + STRETCH_TOKENS
+    return 2 * (min(segment.text_end, end) - max(segment.text_start, shared.start)) > STRETCH_TOKENS
 
 
-def _named_alike(
-    names: Iterable[str], tokens: int, library: Library
-) -> Iterator[tuple[File, Part]]:
-    """The corpus chunks that share most of the rare names, with some lines around them."""
-    for chunk in library.named_alike(names, _NAMED_ALIKE):
-        file = library.file_of_line(chunk.line)
-        line = chunk.line - file.first_line
-        before, after = max(0, line - _LINES_BEFORE), line + CHUNK_LINES + _LINES_BEFORE
-        yield file, Part(0, tokens, before, after)
+def _place(shared: Shared, tokens: int, library: Library) -> tuple[File, Part]:
+    """A stretch of the text and the chunks that share its names, with something around either."""
+    file = library.file_of_line(shared.line)
+    line = shared.line - file.first_line
+    part = Part(
+        max(0, shared.start - _NAMED_MARGIN),
+        min(tokens, shared.start + STRETCH_TOKENS + _NAMED_MARGIN),
+        max(0, line - _NAMED_LINES),
+        line + 2 * CHUNK_LINES + _NAMED_LINES,
+    )
+    return file, part
 
 
 def _parts(chain: Chain, tokens: int) -> Iterator[Part]:

@@ -64,14 +64,17 @@ class Chain:
         self._text_line = text_line
 
 
-def common(hits: Hits, tokens: int) -> Common:
+def common(hits: Hits, rare: npt.NDArray[np.float64]) -> Common:
     """What of a text lies under fingerprints of common idiom.
 
     A shape of code is idiom in fewer packages than the code itself: names are what makes it somebody's.
     """
     stopped = hits.lines == STOP
     shapes = hits.abstract & (stopped | (hits.families >= _IDIOM_FAMILIES))
-    return Common(_covered(hits, stopped & ~hits.abstract, tokens), _covered(hits, shapes, tokens))
+    tokens = len(rare)
+    return Common(
+        _covered(hits, stopped & ~hits.abstract, tokens), _covered(hits, shapes, tokens), rare
+    )
 
 
 def _covered(hits: Hits, which: npt.NDArray[np.bool_], tokens: int) -> npt.NDArray[np.bool_]:

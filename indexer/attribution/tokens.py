@@ -76,6 +76,12 @@ class Reading:
     starts: npt.NDArray[np.int32]  # in bytes, likewise
     ends: npt.NDArray[np.int32]
 
+    def part(self, start: int, end: int) -> "Reading":
+        """The tokens from `start` up to `end`, in the same text."""
+        return Reading(
+            self.data, self.tokens.part(start, end), self.starts[start:end], self.ends[start:end]
+        )
+
     def words(self, places: Places) -> list[str]:
         """What is written at some tokens."""
         spans = zip(self.starts[places].tolist(), self.ends[places].tolist(), strict=True)

@@ -1,6 +1,7 @@
 """`footnote eval attribution`: how many planted copies are found, and what is flagged wrongly."""
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -9,6 +10,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from indexer import AttributionIndex, IndexInfo, IndexUnavailable, match_json
+from indexer.attribution import rarity
 from indexer.document import Document
 from indexer.home import corpus_folder, held_out_folder
 from indexer.shards import CorpusUnavailable, open_shards, read_documents
@@ -24,6 +26,7 @@ from trainer.evaluation.attribution.checking import (
     in_processes,
 )
 from trainer.evaluation.attribution.formatting import described
+from trainer.evaluation.attribution.passages import SCRIPTS
 from trainer.evaluation.attribution.planting import (
     GROUPS,
     KINDS,
@@ -57,6 +60,9 @@ PROTOCOL = (
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     try:
+        if options.fit is not None:
+            print(fit_anew(options))
+            return 0
         result = measure(options, argv)
     except (CorpusUnavailable, IndexUnavailable, OSError, ValueError) as error:
         sys.stderr.write(f"footnote eval attribution: {error}\n")
@@ -111,6 +117,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--list", action="store_true", help="print flagged texts with their sources"
     )
+    parser.add_argument(
+        "--fit",
+        nargs="*",
+        metavar="FOLDER",
+        type=Path,
+        help="instead count which tokens are rare and fit what the matcher weighs, on the tuning half "
+        "and on the code in these folders, of which the corpus must have nothing",
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result there as well")
     return parser
 
@@ -122,6 +136,27 @@ def _chosen(given: str | None, every: Iterable[Any], option: str) -> list[Any]:
     if wrong:
         raise ValueError(f"{option}: {wrong[0]} is none of {', '.join(known)}")
     return [known[each] for each in words]
+
+
+def fit_anew(options: argparse.Namespace) -> str:
+    """Fits rarity and weights on the tuning half, and says to what."""
+    from trainer.evaluation.attribution import fitting
+
+    corpus = options.corpus or corpus_folder()
+    held_out = [
+        each
+        for each in read_documents(options.held_out or held_out_folder())
+        if is_in(each.package, "tuning")
+    ]
+    fitting.count_rarity(read_documents(corpus), Path(rarity.__file__).with_name(rarity.TABLE))
+    cases = plant_all(
+        corpus, held_out, Plan(options.count, split="tuning", seed=options.seed), jobs=options.jobs
+    )
+    others = [
+        (each.text, each.language) for each in held_out if each.language in ("python", *SCRIPTS)
+    ]
+    folders = fitting.files_under(options.fit)
+    return fitting.fit(cases, itertools.chain(others, folders), options.index)
 
 
 def measure(options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:

@@ -219,3 +219,72 @@ def test_what_stands_in_the_projects_own_package_is_its_own(tmp_path: Path) -> N
     head, tail = "".join(lines[:4]), "".join(lines[4:])
     assert index.check_completion(head, tail, "", language="python", own=["other"])
     assert index.check_completion(head, tail, "", language="python", own=["books"]) == []
+
+
+def edited(text: str, dropped: tuple[int, ...], inserted: dict[int, str]) -> str:
+    rows = []
+    for number, row in enumerate(text.splitlines()):
+        if number in inserted:
+            rows.append(inserted[number])
+        if number not in dropped:
+            rows.append(row)
+    return "\n".join(rows) + "\n"
+
+
+def test_a_copy_with_lines_taken_out_and_put_in_is_found(index: AttributionIndex) -> None:
+    ten = "\n".join(LEDGER.splitlines()[1:11])
+    foreign = {3: "    audit = registry.open('audit')", 7: "        audit.note(reason=verdict)"}
+    copy = edited(ten, (2, 5), foreign)
+    (match,) = index.check_document(FOREIGN + "\n\n" + copy, language="python")
+
+    assert (match.tier, match.kind) == ("warning", "modified")
+    assert match.source.package == "books"
+
+
+def test_a_docstring_that_lost_its_opening_quotes_hides_nothing(index: AttributionIndex) -> None:
+    headless = NEAREST.replace('"""For every point', "For every point")
+    (match,) = index.check_document(FOREIGN + "\n\n" + headless, language="python")
+
+    assert (match.tier, match.source.package) == ("warning", "grouping")
+    assert match.start_line >= FOREIGN.count("\n") + 3
+
+
+def test_a_copy_that_comes_line_by_line_is_seen_once_enough_of_it_stands(
+    index: AttributionIndex,
+) -> None:
+    seen = []
+    before = FOREIGN + "\n\n"
+    for line in LEDGER.splitlines(keepends=True):
+        if index.check_completion(before, line, "", language="python"):
+            seen.append(before[len(FOREIGN) + 2 :] + line)
+        before += line
+
+    assert seen
+    assert len(re.findall(r"\w+|[^\w\s]", seen[0])) <= 90
+
+
+def test_a_line_of_ones_own_below_a_copy_is_not_blamed(index: AttributionIndex) -> None:
+    own = "    archive = shelf.store(verdict, widget)\n"
+
+    assert index.check_completion(FOREIGN + LEDGER, own, "", language="python") == []
+
+
+def test_the_text_of_a_licence_is_told_as_such(tmp_path: Path) -> None:
+    header = "\n".join(
+        f"# {line}"
+        for line in (
+            "Licensed under the Sample Licence, Version 3 (the licence).",
+            "You may not use this file except in compliance with the licence, a copy of which",
+            "comes with this software. Unless agreed to in writing, software distributed under",
+            "the licence is distributed without warranty or liability of any kind, either",
+            "express or implied. See the licence for permissions and limitations under it.",
+        )
+    )
+    write_corpus(tmp_path, [document(header + "\nvalue = 1\n", "m.py", "licensed")])
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    found = AttributionIndex.open(tmp_path / "index").check_document(
+        header + "\nother = 2\n", language="python"
+    )
+
+    assert {(each.tier, each.kind) for each in found} <= {("information", "licence-header")}
+    assert found
