@@ -1,4 +1,4 @@
-"""A small language client over the server's stdin and stdout: what an editor does, and no more.
+"""A small language client, over the server's standard streams or a port: what an editor does, and no more.
 
 For the demonstration and the tests. Threads read; callers wait with a limit.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 SERVER = (sys.executable, "-I", "-m", "lsp_server")
 _PATIENCE_S = 60.0
@@ -42,16 +43,24 @@ class Client:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         answers: Mapping[str, Callable[[Any], Any]] | None = None,
+        tcp: bool = False,
     ) -> None:
         """Start the server. `answers` maps methods that it may ask us to functions of params."""
         self._process = subprocess.Popen(
-            command,
+            (*command, "--tcp", "0") if tcp else command,
             cwd=cwd,
             env={**os.environ, **(env or {})},
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL if tcp else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._connection = _connected(self._process.stderr) if tcp else None
+        if self._connection is not None:
+            self._stream: IO[bytes] = self._connection.makefile("rb")
+        else:
+            self._stream = self._process.stdout
         self._answers: dict[str, Callable[[Any], Any]] = {
             "workspace/configuration": lambda params: [None] * len(params["items"]),
             **(answers or {}),
@@ -90,8 +99,11 @@ class Client:
 
     def send_bytes(self, data: bytes) -> None:
         """Send bytes that need not be a message."""
-        assert self._process.stdin is not None
         with self._writing:
+            if self._connection is not None:
+                self._connection.sendall(data)
+                return
+            assert self._process.stdin is not None
             self._process.stdin.write(data)
             self._process.stdin.flush()
 
@@ -163,6 +175,9 @@ class Client:
 
     def hang_up(self) -> None:
         """Close the connection without a word, as an editor that crashed."""
+        if self._connection is not None:
+            self._connection.shutdown(socket.SHUT_RDWR)
+            return
         assert self._process.stdin is not None
         self._process.stdin.close()
 
@@ -171,7 +186,9 @@ class Client:
         self.wait()
 
     def _close_pipes(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        process = self._process
+        pipes = (process.stdin, process.stdout, process.stderr, self._stream, self._connection)
+        for pipe in pipes:
             if pipe is not None:
                 try:
                     pipe.close()
@@ -179,8 +196,7 @@ class Client:
                     continue  # the server left before it read everything
 
     def _read(self) -> None:
-        assert self._process.stdout is not None
-        while (message := _next_message(self._process.stdout)) is not None:
+        while (message := _next_message(self._stream)) is not None:
             with self._changed:
                 self._take(message)
                 self._changed.notify_all()
@@ -212,6 +228,15 @@ class Client:
         said = "\n".join(self.stderr[-10:])
         state = f"it ended with {self._process.poll()}" if self._ended else "it still runs"
         return f"{what}; {state}" + (f"; it said:\n{said}" if said else "")
+
+
+def _connected(stderr: IO[bytes]) -> socket.socket:
+    """A connection to the port that a server names when it listens."""
+    line = stderr.readline().decode(errors="replace")  # empty where the server has ended
+    port = line.rpartition(":")[2].strip()
+    if not (line.startswith("listening on ") and port.isdigit()):
+        raise ServerSilent(f"the server does not listen; it said:\n{line}")
+    return socket.create_connection(("127.0.0.1", int(port)))
 
 
 def _next_message(stream: BinaryIO | Any) -> dict[str, Any] | None:

@@ -227,7 +227,7 @@ def _own_messages(server: FootnoteServer, session: Session, editor: Editor) -> N
 
     @server.command(protocol.COMMAND_ACCEPTED)
     async def accepted(*arguments: Any) -> None:
-        await commands.accepted(session, arguments)
+        await commands.accepted(session, editor, arguments)
 
     @server.command(protocol.COMMAND_IGNORE)
     async def ignore(*arguments: Any) -> bool:

@@ -52,6 +52,7 @@ def converter() -> Any:
     made = default_converter()  # type: ignore[no-untyped-call]
     made.register_structure_hook(types.InlineCompletionTriggerKind, TriggerKinds().read)
     made.register_structure_hook(types.Position, _position)
+    made.register_structure_hook(types.VersionedTextDocumentIdentifier, _versioned)
     return made
 
 
@@ -59,6 +60,13 @@ def _position(value: Any, _type: type) -> types.Position:
     # A didChange that cannot be read would leave our text behind the editor's for good.
     line, character = value["line"], value["character"]
     return types.Position(_within(line), _within(character))
+
+
+def _versioned(value: Any, _type: type) -> types.VersionedTextDocumentIdentifier:
+    # Older clients may send null for a version; the change is the text's all the same.
+    version = value.get("version")
+    known = version if isinstance(version, int) else 0
+    return types.VersionedTextDocumentIdentifier(version=known, uri=str(value["uri"]))
 
 
 def _within(number: Any) -> int:
@@ -200,7 +208,8 @@ class FootnoteProtocol(LanguageServerProtocol):
             return
         for change in params.content_changes:
             convert.apply_change(document, change, self.encoding)
-        document.version = params.text_document.version
+        # A version that is not a newer one must not make what was known of the old text true.
+        document.version = max(params.text_document.version, document.version + 1)
         yield from self._tell(types.TEXT_DOCUMENT_DID_CHANGE, params)
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)

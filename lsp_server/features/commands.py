@@ -13,10 +13,11 @@ from lsp_server.protocol import ExplainResult, to_json
 if TYPE_CHECKING:
     from lsp_server.cache import Made
     from lsp_server.documents import Document
+    from lsp_server.editor import Editor
     from lsp_server.session import Session
 
 
-async def accepted(session: Session, arguments: tuple[Any, ...]) -> None:
+async def accepted(session: Session, editor: Editor, arguments: tuple[Any, ...]) -> None:
     """A suggestion was taken as a whole; it may be asked about, and cited ones are logged."""
     if not arguments:
         return
@@ -28,10 +29,10 @@ async def accepted(session: Session, arguments: tuple[Any, ...]) -> None:
         return
     alternatives.accepted(session, document, made)
     if made.suggestion.matches and session.settings.attribution.acceptance_log:
-        await _log(session, document, made)
+        await _log(session, editor, document, made)
 
 
-async def _log(session: Session, document: Document, made: Made) -> None:
+async def _log(session: Session, editor: Editor, document: Document, made: Made) -> None:
     line = place_at(document.lines, made.offset).line + 1
 
     def note() -> None:
@@ -41,6 +42,9 @@ async def _log(session: Session, document: Document, made: Made) -> None:
         await session.lookups.run(note)
     except OSError as error:
         wire.report(error)
+        problem = f"accepted suggestions cannot be noted in {data_home()}: {error.strerror}"
+        if session.first_time(problem):
+            editor.warn(problem)
 
 
 def explain(session: Session) -> dict[str, Any]:

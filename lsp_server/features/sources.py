@@ -46,17 +46,22 @@ async def text_of(session: Session, source: Source) -> str | None:
 
 async def readable(session: Session, source: Source) -> Shown | None:
     """A source under an address that this editor can open."""
+    try:
+        return await _readable(session, source)
+    except OSError as error:
+        wire.report(error)
+        return None
+
+
+async def _readable(session: Session, source: Source) -> Shown | None:
+    """Raises OSError where a file would have to be written and cannot be."""
     text = await text_of(session, source)
     if text is None:
         return None
     if session.client.text_content:
         return Shown(source_uri(source), text)
     release = f"{source.package} {source.version}".strip()
-    try:
-        file = await session.lookups.run(session.sources.write, release, source.path, text)
-    except OSError as error:
-        wire.report(error)
-        return None
+    file = await session.lookups.run(session.sources.write, release, source.path, text)
     return Shown(file.as_uri(), text)
 
 
@@ -66,7 +71,12 @@ async def open_source(
     """footnote.openSource [address, first line, last line]: show it; returns where it can be read."""
     address, first, last = _arguments(arguments)
     package, version, path = parts_of(address)
-    shown = await readable(session, Source(package, version, path, first, last, "", ""))
+    try:
+        shown = await _readable(session, Source(package, version, path, first, last, "", ""))
+    except OSError as error:
+        wire.report(error)
+        editor.warn(f"the source cannot be shown, for no file can be written: {error.strerror}")
+        return None
     if shown is None:
         editor.warn("the text of this source is not in the attribution index")
         return None

@@ -24,9 +24,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["stdio", "tcp"])
+def tcp(request: pytest.FixtureRequest) -> bool:
+    """Whether the server is reached by a port, not by its standard streams."""
+    return bool(request.param)
+
+
 @pytest.fixture(scope="module")
-def editor(stage: Stage) -> Iterator[Editor]:
+def editor(stage: Stage, tcp: bool) -> Iterator[Editor]:
     """One process for the whole module, ready; checked when it ends."""
-    with Editor(stage.command) as editor:
+    with Editor(stage.command, tcp=tcp) as editor:
         editor.ready()
         yield editor

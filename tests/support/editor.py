@@ -100,10 +100,11 @@ class Editor:
         stderr_allowed: str = "",
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        tcp: bool = False,
     ) -> None:
         # Most tests count the calls of the model, or change its script between two requests.
         options = {"completion.lookAhead": look_ahead, **(options or {})}
-        self.client = Client(command, cwd=cwd, env=env, answers=answers)
+        self.client = Client(command, cwd=cwd, env=env, answers=answers, tcp=tcp)
         self._allowed = _ALWAYS | set(allowed)
         self._said = said
         self._stderr_allowed = stderr_allowed

@@ -1,6 +1,6 @@
 """A real server process whose model follows a script: delays, failures, and a record of its calls.
 
-Run as `python -I tests/support/staged.py STAGE`, where STAGE is a folder. `script.json` in it is
+Run as `python -I tests/support/staged.py STAGE [--tcp 0]`, where STAGE is a folder. `script.json` in it is
 read at every call, so that a test can change it while the server runs:
 
     {"load_ms": 0, "load_error": "", "rules": [{"when": "end of the text before the cursor",
@@ -140,7 +140,14 @@ def main() -> int:
         return completer
 
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
-    return transport.serve_stdio(build_server(Parts(staged, open_index)).protocol)
+    protocol = build_server(Parts(staged, open_index)).protocol
+    if "--tcp" in sys.argv:
+
+        def listening(port: int) -> None:
+            print(f"listening on {transport.LOOPBACK}:{port}", file=sys.stderr, flush=True)
+
+        return transport.serve_tcp(protocol, 0, listening)
+    return transport.serve_stdio(protocol)
 
 
 if __name__ == "__main__":
