@@ -64,7 +64,7 @@ def _branching_point(top: Path, revision: str) -> str:
         commit = git(top, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except GitFailed:
         raise UnknownRevision(
-            f"{revision} is no revision of {top}: name a branch, tag or commit; "
+            f"{revision or 'nothing'} is no revision of {top}: name a branch, tag or commit; "
             "in a shallow clone, fetch it first"
         ) from None
     try:

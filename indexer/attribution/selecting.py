@@ -52,8 +52,9 @@ def _listed(folder: Path, names: Iterable[str]) -> Iterator[str]:
             continue
         if path.is_symlink() or (environments and name.startswith(environments)):
             continue
-        if path.is_dir():  # a repository inside this one
-            yield from _files_under(path, ignoring=True)
+        if path.is_dir():  # a repository inside this one, or the place of one that was not fetched
+            inner = _files_under if (path / ".git").exists() else _walked
+            yield from inner(path, ignoring=True)
         elif language_of(name) and path.exists():  # git also lists what was deleted a moment ago
             yield str(path)
 

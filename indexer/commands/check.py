@@ -131,7 +131,7 @@ def _inspections(arguments: argparse.Namespace) -> Iterator[Inspection]:
     if arguments.output and not arguments.output.absolute().parent.is_dir():
         raise _NotWritten(f"there is no folder {arguments.output.parent} to write in")
     known = fingerprints_in(arguments.baseline) if arguments.baseline else Counter()
-    changes = _changes(arguments) if arguments.changed_since else None
+    changes = _changes(arguments) if arguments.changed_since is not None else None
 
     def wanted(path: str, finding: Finding) -> bool:
         match = finding.match
@@ -200,11 +200,11 @@ def _with_progress(inspections: Iterator[Inspection], total: int) -> Iterator[In
         for done, each in enumerate(inspections, 1):
             yield each
             if bar:
-                bar.step(each.path[-_LABEL:], 1)
+                bar.step(_shown(each.path)[-_LABEL:], 1)
             elif time.monotonic() - started > _PATIENCE_S:
                 bar = stack.enter_context(Bar())
                 bar.stage("checking", total)
-                bar.step(each.path[-_LABEL:], done)
+                bar.step(_shown(each.path)[-_LABEL:], done)
 
 
 def _settle(inspections: Sequence[Inspection], reason: str) -> int:
@@ -236,7 +236,7 @@ def _formatted(inspections: Sequence[Inspection], form: str, started: datetime, 
         run = Run(_root(), started, datetime.now(UTC), code)
         return json.dumps(sarif(inspections, run), indent=1) + "\n"
     return "".join(
-        f"{each.path}:{_line(match)}\n" for each in inspections for match in each.matches
+        f"{_shown(each.path)}:{_line(match)}\n" for each in inspections for match in each.matches
     )
 
 
@@ -249,6 +249,11 @@ def _line(match: Match) -> str:
         f"({source.package} {source.version}, {source.license}) {source.url}"
         + (f"  +{same} as similar" if same else "")
     )
+
+
+def _shown(path: str) -> str:
+    """A path on one line: what would break or colour it is written as in a literal."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in path)
 
 
 def _json(inspections: Sequence[Inspection]) -> str:
@@ -273,22 +278,38 @@ def _root() -> Path:
 def _write(text: str, output: Path | None) -> None:
     data = text.encode("utf-8", "replace")  # a file's name may be no text
     if output is None:
-        sys.stdout.write(data.decode())
+        _print(text)
         return
-    new = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        new.write_bytes(data)
-        new.replace(output)
+        if output.exists() and not output.is_file():  # a device or a pipe stays what it is
+            output.write_bytes(data)
+            return
+        place = output.resolve()
+        new = place.with_name(f".{place.name}.{os.getpid()}")
+        try:
+            new.write_bytes(data)
+            new.replace(place)
+        finally:
+            new.unlink(missing_ok=True)
     except OSError as error:
         raise _NotWritten(f"{output} cannot be written: {error.strerror}") from error
-    finally:
-        new.unlink(missing_ok=True)
+
+
+def _print(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _NotWritten(f"the result cannot be printed: {error.strerror}") from error
 
 
 def _tell_skipped(inspections: Sequence[Inspection]) -> None:
     skipped = [each for each in inspections if each.skipped]
     for each in skipped[:_NAMED]:
-        print(f"footnote check: not checked: {each.path} ({each.skipped})", file=sys.stderr)
+        print(f"footnote check: not checked: {_shown(each.path)} ({each.skipped})", file=sys.stderr)
     if len(skipped) > _NAMED:
         print(f"footnote check: not checked: {len(skipped) - _NAMED} more", file=sys.stderr)
 

@@ -9,8 +9,9 @@ import os
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,6 @@ from indexer.attribution.matches import Match, Source
 from indexer.commands import check
 from tests.indexer.attribution.conftest import FOREIGN, LEDGER, QUEUE
 from tests.indexer.attribution.test_changes import git
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +76,22 @@ def test_a_repository_in_a_folder_has_its_own_ignored_files(
     assert found(capsys, ".") == {"projects/one/a.py": 1}
 
 
+def test_a_submodule_that_was_not_fetched_is_an_empty_folder(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clone = tmp_path_factory.mktemp("clone")
+    git(repository, "init", "-q", "inner")
+    git(repository / "inner", "commit", "-qm", "first", "--allow-empty")
+    git(repository, "add", "inner")
+    git(repository, "commit", "-qm", "with a repository inside")
+    git(clone, "clone", "-q", str(repository), "here")
+
+    assert found(capsys, str(clone / "here")) == {str(clone / "here" / "copied.py"): 1}
+    assert found(capsys, str(clone / "here" / "inner")) == {}
+    (clone / "here" / "inner" / "put.py").write_text(LEDGER)
+    assert sum(found(capsys, str(clone / "here")).values()) == 2
+
+
 def test_only_what_a_change_touches_is_reported(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +112,7 @@ def test_an_unknown_revision_is_an_error(
 ) -> None:
     assert check.main(["--changed-since", "nowhere"]) == 2
     assert "nowhere is no revision" in capsys.readouterr().err
+    assert check.main(["--changed-since", ""]) == 2  # a variable of CI that is not set
 
 
 def test_settled_matches_are_not_reported_but_counted(
@@ -184,6 +199,15 @@ def test_output_goes_to_a_file_whole_or_not_at_all(
     assert check.main(["--output", "nowhere/out.txt"]) == 2
     assert "no folder nowhere" in capsys.readouterr().err
     (repository / "folder").mkdir()
+    os.mkfifo(repository / "pipe")
+    reader = subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True)
+    assert check.main(["--output", "pipe"]) == 1
+    assert reader.communicate()[0].startswith("copied.py:")
+    (repository / "pipe").unlink()
+    (repository / "link.txt").symlink_to("out.txt")
+    assert check.main(["--output", "link.txt", "copied.py"]) == 1
+    assert (repository / "link.txt").is_symlink()
+    (repository / "link.txt").unlink()
     assert check.main(["--output", "folder"]) == 2
     assert "folder cannot be written" in capsys.readouterr().err
     assert sorted(each.name for each in repository.iterdir() if each.name != ".git") == [
@@ -225,7 +249,29 @@ def test_what_is_no_file_or_no_name_is_told(
     assert check.main(["pipe.py", odd]) == 1
     captured = capsys.readouterr()
     assert "pipe.py (no regular file)" in captured.err
-    assert captured.out.startswith("odd?.py:1-14")
+    assert captured.out.startswith("odd\\udcff.py:1-14")
+
+
+def test_a_name_cannot_break_or_colour_the_line_it_is_told_on(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "a\n\x1b[31mb.py").write_text(LEDGER)
+
+    assert check.main(["."]) == 1
+    first, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith("a\\n\\x1b[31mb.py:1-14 ")
+
+
+def test_what_cannot_be_printed_is_an_error_and_no_finding(repository: Path) -> None:
+    command = [sys.executable, "-m", "lsp_server.footnote", "check", "."]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("footnote check: the result cannot be printed: ")
+    (repository / "café.py").write_text(LEDGER)
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    out = subprocess.run(command, capture_output=True, check=False, env=environment).stdout
+    assert out.startswith(b"caf\\xe9.py:1-14")
 
 
 def test_standard_input_knows_the_project_around(
