@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -14,7 +14,7 @@ from indexer.attribution.builder import Plan, build_index
 from indexer.attribution.projects import named_in
 from indexer.attribution.schema import IndexInfo
 from indexer.curation.folders import OWN, Gathered, gather
-from indexer.curation.provenance import https, package_url
+from indexer.curation.provenance import https
 from indexer.document import Document
 from indexer.git import GitFailed, git
 from indexer.home import own_indexes_folder
@@ -43,22 +43,34 @@ def build_own_index(
 
     Raises NothingToRead, and OSError when it cannot be written.
     """
-    found = gather(paths, seen=seen)
+    roots = _roots(paths)
+    names = {root: package for package, root in roots.items()}
+    found = gather(paths, seen=seen, package_of=names.__getitem__)
     folder = own_indexes_folder() / name
-    roots = {_package(each): str(each) for each in _roots(paths)}
     documents = _named(found.documents, roots)
     with scratch(folder) as place:
         meta = {"name": name, "recipe_hash": "", "selection": "own"}
         write_shards(place / "corpus", documents, meta=meta)
-        info = build_index(place / "corpus", folder, replace(plan, roots=roots), progress=progress)
+        listed = {package: str(root) for package, root in roots.items()}
+        info = build_index(place / "corpus", folder, replace(plan, roots=listed), progress=progress)
     assert info is not None, "a build without ranks ends with an index"
     return info, found
 
 
-def _roots(paths: Sequence[Path]) -> list[Path]:
-    """The folders that are indexed; of a single file the one that it is in."""
-    resolved = [each.expanduser().resolve() for each in paths]
-    return [each if each.is_dir() else each.parent for each in resolved]
+def _roots(paths: Sequence[Path]) -> dict[str, Path]:
+    """The folders that are indexed, by the names of their projects; of a single file the one that it is in."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        resolved = path.expanduser().resolve()
+        root = resolved if resolved.is_dir() else resolved.parent
+        if root in found.values():
+            continue
+        name, number = _package(root), 1
+        while name in found:  # a fork, or another folder called src
+            number += 1
+            name = f"{_package(root)}-{number}"
+        found[name] = root
+    return found
 
 
 def _package(root: Path) -> str:
@@ -66,18 +78,16 @@ def _package(root: Path) -> str:
     return next(iter(named_in(root)), root.name or "files")
 
 
-def _named(documents: Sequence[Document], roots: dict[str, str]) -> list[Document]:
-    """The documents under the names of their projects, with the address of the repository, if it has one."""
-    of_folder = {Path(root).name or "files": (name, Path(root)) for name, root in roots.items()}
+def _named(documents: Sequence[Document], roots: Mapping[str, Path]) -> list[Document]:
+    """The documents with the address of their project's repository, if it has one, and its licence."""
     address, licence = cache(_address), cache(_license)
     named = []
     for each in documents:
-        name, root = of_folder[each.package]
+        root = roots[each.package]
         named.append(
             replace(
                 each,
-                package=name,
-                url=address(root) or package_url("folder", name, each.version),
+                url=address(root) or each.url,
                 license=each.license if each.license != OWN else licence(root) or OWN,
             )
         )

@@ -69,9 +69,15 @@ class _File:
     path: str  # inside the folder that was named
 
 
+def folder_name(root: Path) -> str:
+    """What a folder's documents belong to, unless somebody knows better."""
+    return root.name or "files"
+
+
 def gather(
     paths: Sequence[Path],
     *,
+    package_of: Callable[[Path], str] = folder_name,
     languages: Sequence[str] = (),
     parameters: Parameters | None = None,
     seen: Callable[[int], None] = lambda _: None,
@@ -88,7 +94,7 @@ def gather(
     plain: list[str] = []
     looked = 0
     for root in paths:
-        for item in _files(root, plain):
+        for item in _files(root, plain, package_of):
             looked += 1
             seen(looked)
             if isinstance(item, Dropped):
@@ -201,16 +207,18 @@ def _text(place: Path, size: int, parameters: Parameters) -> str | Drop:
     return text if text.strip() else Drop("too_small", "blank")
 
 
-def _files(root: Path, plain: list[str]) -> Iterator[_File | Dropped]:
+def _files(
+    root: Path, plain: list[str], package_of: Callable[[Path], str]
+) -> Iterator[_File | Dropped]:
     """The files under a path in sorted order, and what is passed over."""
     root = root.expanduser()
     if not root.exists():
         raise NothingToRead(f"there is no {root}: name files or folders with source")
     root = root.resolve()
     if root.is_file():
-        yield _File(root, root.parent.name or "files", "", root.name)
+        yield _File(root, package_of(root.parent), "", root.name)
         return
-    package = root.name or "files"
+    package = package_of(root)
     names = listed(root)
     version = _revision(root) if names else ""
     if not names:

@@ -107,6 +107,28 @@ def test_a_project_is_no_match_for_itself(
     assert check.main([str(project / "lib")]) == 0
 
 
+def test_folders_of_one_name_and_projects_of_one_name_stay_apart(
+    home: Path, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fork, other = tmp_path / "fork" / "spans", tmp_path / "other" / "spans"
+    for folder, text, manifest in (
+        (fork, LEDGER, '{"name": "our-spans"}'),
+        (other, CLUSTER, '{"name": "others", "license": "ISC"}'),
+    ):
+        folder.mkdir(parents=True)
+        (folder / "a.py").write_text(text)
+        (folder / "package.json").write_text(manifest)
+    build("--from", str(project), str(fork), str(other), "--name", "ours")
+    capsys.readouterr()
+
+    (tmp_path / "b.py").write_text(f"{OWN}\n\n{LEDGER}\n\n{CLUSTER}")
+    assert check.main([str(tmp_path / "b.py"), "--index", "ours", "--format", "json"]) == 1
+    sources = [each["source"] for each in printed(capsys)["files"][0]["matches"]]
+    assert [(each["package"], each["license"]) for each in sources] == [
+        ("our-spans", "MIT"), ("our-spans-2", "LicenseRef-Own"), ("others", "ISC"),
+    ]  # fmt: skip
+
+
 def test_a_second_build_takes_the_folders_of_the_first_as_they_are_now(
     home: Path, project: Path
 ) -> None:
