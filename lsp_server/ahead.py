@@ -67,7 +67,10 @@ async def _look(session: Session, ask: Ask, suggestion: Suggestion) -> None:
     )
     where = (ask.document.uri, accepted.prefix, accepted.suffix)
     # Typing along a suggestion shows the rest of it: what follows is the same, and done already.
-    if where == session.looked_at or gate(accepted, session.settings) is not None:
+    if (
+        where == session.looked_at
+        or gate(accepted, session.settings, session.ignore_files) is not None
+    ):
         return
     if session.cache.find(uri=where[0], prefix=where[1], suffix=where[2]) is not None:
         return
@@ -86,7 +89,7 @@ async def _read(session: Session, document: Document, version: int, offset: int)
     if document.version != version or session.engine.state.name not in (LOADING, READY):
         return
     ask = ask_at(document, offset, automatic=False)
-    if _is_past(session, ask) or gate(ask, session.settings) is not None:
+    if _is_past(session, ask) or gate(ask, session.settings, session.ignore_files) is not None:
         return
     try:
         await session.engine.ahead(gap_of(ask), _PROMPT_ONLY)

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 # LSP ends a line at \n, \r\n or \r and nowhere else. str.splitlines also cuts at form feeds and
 # other characters, after which the server and the editor would disagree about every later line.
 _LINE_END = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
+CELL_SCHEME = "vscode-notebook-cell"  # of a cell: the notebook's path, and a name of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from indexer.attribution.projects import folders_around, own_packages
 from lsp_server import wire
 from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.convert import speakable
+from lsp_server.documents import CELL_SCHEME
 from lsp_server.session import Checking, Findings, Passage, Project
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ def project_of(document: Document) -> Project:
 
 
 def file_of(document: Document) -> Path | None:
-    """Where the document is stored, if it is."""
-    if not document.uri.startswith("file:"):
+    """Where the document is stored, if it is; a cell is in its notebook's file."""
+    scheme, _, rest = document.uri.partition(":")
+    if scheme not in ("file", CELL_SCHEME):
         return None
-    path = to_fs_path(document.uri)
+    path = to_fs_path(f"file:{rest}")
     return Path(path) if path else None
 
 

@@ -12,6 +12,7 @@ from indexer.home import data_home
 from lsp_server import wire
 from lsp_server.cache import Made, SuggestionCache
 from lsp_server.capabilities import Client
+from lsp_server.exclusions import IgnoreFiles
 from lsp_server.protocol import (
     ERROR,
     INACTIVE,
@@ -116,6 +117,7 @@ class Session:
     settings: Settings = field(default_factory=Settings)
     initial_options: Any = None
     index: Index = field(default_factory=Index)
+    ignore_files: IgnoreFiles = field(default_factory=IgnoreFiles)
     cache: SuggestionCache = field(default_factory=SuggestionCache)
     sources: SourceFiles = field(default_factory=lambda: SourceFiles(data_home() / "shown"))
     trace: Trace = field(default_factory=Trace)

@@ -17,10 +17,14 @@ _EXCLUDED = (
     "**/.env*",
     "**/*.pem",
     "**/*.key",
+    "**/*.{p12,pfx,jks,keystore}",
+    "**/id_{rsa,dsa,ecdsa,ed25519}",
     "**/*secret*",
     "**/*.lock",
-    "**/package-lock.json",
-    "**/*.min.js",
+    "**/{package-lock.json,pnpm-lock.yaml,go.sum}",
+    "**/*.{min.js,min.css,map}",
+    "**/*_pb2.py",
+    "**/*.generated.*",
     "**/node_modules/**",
 )
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from engine.api import Ban, CompletionOptions, Gap, ModelUnavailable
 from lsp_server import alternatives, verdicts, wire
 from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.cache import Suggestion
+from lsp_server.exclusions import pattern_of
+from lsp_server.passages import file_of
 from lsp_server.scheduler import ASLEEP, READY
 from lsp_server.session import Following
 
 if TYPE_CHECKING:
     from engine.api import Alternative, Completion
     from lsp_server.asks import Ask
+    from lsp_server.exclusions import IgnoreFiles
     from lsp_server.session import Session
     from lsp_server.settings import Settings
     from lsp_server.trace import Entry
@@ -31,7 +32,7 @@ _PATIENCE_S = 1.0  # for a verdict that decides whether a suggestion may be show
 _OPENERS = frozenset("\n([{:,=.")
 
 
-def gate(ask: Ask, settings: Settings) -> str | None:
+def gate(ask: Ask, settings: Settings, ignore_files: IgnoreFiles) -> str | None:
     """Why nothing is suggested here, or None."""
     document = ask.document
     if not settings.enabled:
@@ -42,6 +43,8 @@ def gate(ask: Ask, settings: Settings) -> str | None:
         return "large-file"
     if any(pattern_of(glob).fullmatch(document.path) for glob in settings.exclude):
         return "excluded"
+    if (path := file_of(document)) is not None and ignore_files.cover(path):
+        return "footnoteignore"
     return None
 
 
@@ -70,7 +73,7 @@ async def suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion,
 
 
 async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion, ...]:
-    if (why := gate(ask, session.settings)) is not None:
+    if (why := gate(ask, session.settings, session.ignore_files)) is not None:
         raise NoSuggestion(f"gated:{why}")
     joined = is_followed(session, ask)
     if joined:
@@ -298,12 +301,3 @@ async def _judged(
 
 def gap_of(ask: Ask) -> Gap:
     return Gap(ask.prefix, ask.suffix, ask.document.shown_path, ask.document.language)
-
-
-@lru_cache(maxsize=256)
-def pattern_of(glob: str) -> re.Pattern[str]:
-    """A glob as editors write them: * stays within a name, ** crosses folders."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
-    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    anywhere = "" if glob.startswith(("/", "**")) else "(?:.*/)?"
-    return re.compile(anywhere + "".join(meaning.get(part, re.escape(part)) for part in parts))

@@ -8,8 +8,9 @@ import pytest
 
 from lsp_server.asks import LARGEST_DOCUMENT, ask_at
 from lsp_server.documents import Document, split_lines
+from lsp_server.exclusions import IgnoreFiles, pattern_of
 from lsp_server.settings import Settings, parse
-from lsp_server.suggestions import debounce_seconds, gate, pattern_of
+from lsp_server.suggestions import debounce_seconds, gate
 
 
 def document(text: str = "x = ", path: str = "/p/a.py", language: str = "python") -> Document:
@@ -31,6 +32,11 @@ def document(text: str = "x = ", path: str = "/p/a.py", language: str = "python"
         ("/etc/**", "/projects/etc/hosts", False),
         ("a?.py", "/project/ab.py", True),
         ("[a].py", "/project/a.py", False),
+        ("**/*.{pem,key}", "/project/my.key", True),
+        ("**/*.{pem,key}", "/project/my.crt", False),
+        ("**/*.generated.*", "/project/a.generated.ts", True),
+        ("**/*secret*", "/project/Secrets.py", True),
+        ("**/*.{open", "/project/a.{open", True),
     ],
 )
 def test_a_glob_fits_as_in_editors(glob: str, path: str, fits: bool) -> None:
@@ -52,7 +58,7 @@ def test_a_glob_fits_as_in_editors(glob: str, path: str, fits: bool) -> None:
 def test_a_gate_names_its_reason(doc: Document, settings: dict, why: str | None) -> None:
     read, problems = parse(settings)
     assert problems == []
-    assert gate(ask_at(doc, 0, automatic=True), read) == why
+    assert gate(ask_at(doc, 0, automatic=True), read, IgnoreFiles()) == why
 
 
 def test_the_wait_adapts_to_the_typist_and_is_capped() -> None:
