@@ -28,6 +28,7 @@ from indexer.attribution.tokens import (
 
 MIN_ABSTRACT_BLOCK = 6
 MIN_EXACT_BLOCK = 5
+FEWEST_MATCHED = 30  # written tokens, for a segment to say anything at all
 _MIN_SEGMENT = 14  # matched tokens below which a segment is not worth judging
 _GAP_COST = 0.4  # of a token in a gap: a segment is about as dense as a judgement asks
 _PROSE_COST = 0.25  # of a word of prose in a gap
@@ -116,7 +117,12 @@ def align(text: Tokens, source: Tokens) -> list[Segment]:
 def _segments(
     text: Tokens, source: Tokens, code: list[Stretch], prose: list[Stretch]
 ) -> list[Segment]:
-    return [_segment(text, source, run) for run in _runs(text, source, _together(code, prose))]
+    runs = _runs(text, source, _together(code, prose))
+    return [_segment(text, source, run) for run in runs if _written(text, run) >= FEWEST_MATCHED]
+
+
+def _written(text: Tokens, run: list[Stretch]) -> int:
+    return sum(int(text.sizes[each.text].sum()) for each in run)
 
 
 def _weight(segment: Segment) -> float:

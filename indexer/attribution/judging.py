@@ -9,14 +9,13 @@ from math import log1p
 import numpy as np
 import numpy.typing as npt
 
-from indexer.attribution.alignment import Segment
+from indexer.attribution.alignment import FEWEST_MATCHED, Segment
 from indexer.attribution.tokens import ARGUMENT, CALLED, KEPT, NAME, PROSE, Tokens, word_id
 
 WARNING, INFORMATION = "warning", "information"
 VERBATIM, RENAMED, MODIFIED = "verbatim", "renamed", "modified"
 LICENCE_HEADER = "licence-header"  # of information only: it says itself whose it is
 SCALE = "scale.json"
-FEWEST_MATCHED = 30  # written tokens, for anything at all
 
 _LICENCE_WORDS = np.array(
     [
@@ -39,13 +38,15 @@ class Thresholds:
     matched: int = 40  # written tokens, for a warning
     idiom: float = 0.6  # share of tokens under common idiom, from which it is common idiom
     grams: int = 12  # different ones, of either form: less is repetition
-    verbatim: float = 0.9
+    verbatim: float = 0.95
+    missing: float = 0.05  # of what a verbatim copy has of the passage
     renamed: float = 0.75
     exact_plain: float = 0.85  # in prose and data, where lines of links and fields look alike
     names: float = 0.15  # share of words, as against literals and punctuation
     table_grams: int = 100  # from which a text with few names is no mere table of literals
     table_names: float = 0.08
     long_table_grams: int = 200  # and with hardly any
+    long_table_share: float = 0.9
     prose_warning: float = 0.85  # where hardly any code matches
     prose_grams: int = 50
     little_code: int = 12  # tokens
@@ -145,7 +146,8 @@ def features(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
 def _kind(part: Tokens, segment: Segment, limits: Thresholds) -> str:
     if _is_licence(part, limits):
         return LICENCE_HEADER
-    if segment.exact_share >= limits.verbatim:
+    missing = segment.left_out / max(1, segment.exact)
+    if segment.exact_share >= limits.verbatim and missing <= limits.missing:
         return VERBATIM
     replaced = segment.abstract_share - segment.exact_share
     if _has_names(part) and segment.renamed_share >= limits.renamed and replaced > 0.1:
@@ -172,7 +174,7 @@ def _is_anybodys(part: Tokens, segment: Segment, limits: Thresholds) -> bool:
     return (
         names >= limits.names
         or (names >= limits.table_names and seen >= limits.table_grams)
-        or (share >= limits.verbatim and seen >= limits.long_table_grams)
+        or (share >= limits.long_table_share and seen >= limits.long_table_grams)
     )
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from indexer.attribution.alignment import Segment, align
+from indexer.attribution.alignment import FEWEST_MATCHED, Segment, align
 from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
 from indexer.attribution.catalogue import File, plain_name
-from indexer.attribution.judging import FEWEST_MATCHED, WARNING, Common, Verdict
+from indexer.attribution.judging import WARNING, Common, Verdict
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.regions import Chain, chains, common
@@ -23,6 +23,7 @@ _SETTLED = 3  # places known for a stretch of text after which more are only cou
 _WEAK = 0.5  # a chain that covers less than this share of a known match is not worth aligning
 _NAMED_MARGIN = 64  # tokens around a stretch whose names are found, and lines around the chunks
 _NAMED_LINES = 12
+_NEARLY = 0.75
 _NAMED_ALIKE = 2  # places that are tried for one stretch
 _AS_GOOD = 0.9  # share of the best place's weight from which another counts as "as well"
 
@@ -95,6 +96,7 @@ class _Search:
     idiom: Common
     found: list[Found] = field(default_factory=list)
     surplus: list[Chain] = field(default_factory=list)  # chains that are only counted
+    aligned: list[tuple[int, Part]] = field(default_factory=list)  # by number of the file
 
     def along(self, candidates: Iterable[Chain]) -> None:
         """Judges what lies along chains of hits, the best first."""
@@ -119,14 +121,19 @@ class _Search:
     def by_names(self, candidates: Iterable[Shared]) -> None:
         """Judges where names stand together that nothing found so far accounts for."""
         for shared in _best_of(candidates):
-            if self.cancelled():
+            # Of a completion it is enough to know that it is a copy.
+            if self.cancelled() or (
+                self.question.new and any(each.weight[0] for each in self.found)
+            ):
                 return
             if not any(_covers(each.segment, shared) for each in self.found):
                 file, part = _place(shared, len(self.question.tokens), self.library)
-                self.found += self._judged(part, file)
+                if not any(_is_within(part, file, *each) for each in self.aligned):
+                    self.found += self._judged(part, file)
 
     def _judged(self, part: Part, file: File) -> Iterator[Found]:
         tokens = self.question.tokens
+        self.aligned.append((file.number, part))
         source = self.library.passage(file, part.first_line, part.last_line)
         for segment in align(tokens.part(part.start, part.end), source):
             moved = segment.moved(part.start)
@@ -177,6 +184,17 @@ def _covers(segment: Segment, shared: Shared) -> bool:
     """Whether most of a stretch lies in a segment."""
     end = shared.start + STRETCH_TOKENS
     return 2 * (min(segment.text_end, end) - max(segment.text_start, shared.start)) > STRETCH_TOKENS
+
+
+def _is_within(part: Part, file: File, other_file: int, other: Part) -> bool:
+    """Whether nearly all of this was aligned with each other before."""
+    return (
+        file.number == other_file
+        and min(part.end, other.end) - max(part.start, other.start)
+        >= _NEARLY * (part.end - part.start)
+        and min(part.last_line, other.last_line) - max(part.first_line, other.first_line)
+        >= _NEARLY * (part.last_line - part.first_line)
+    )
 
 
 def _place(shared: Shared, tokens: int, library: Library) -> tuple[File, Part]:
