@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment
-from indexer.attribution.tokens import ARGUMENT, CALLED, KEPT, NAME, PROSE, Tokens, word_id
+from indexer.attribution.tokens import ARGUMENT, CALLED, COMMA, KEPT, NAME, PROSE, Tokens, word_id
 
 WARNING, INFORMATION = "warning", "information"
 VERBATIM, RENAMED, MODIFIED = "verbatim", "renamed", "modified"
@@ -28,6 +28,7 @@ _LICENCE_WORDS = np.array(
     np.uint64,
 )
 _LICENCE_MENTIONS = 3
+_IMPORTS = np.array([word_id("import"), word_id("from")], np.uint64)
 _WORDS = (NAME, ARGUMENT, KEPT, CALLED, PROSE)
 
 
@@ -36,6 +37,11 @@ class Thresholds:
     """What a segment has to reach."""
 
     matched: int = 40  # written tokens, for a warning
+    plain_matched: int = (
+        80  # below it, where no name is rare, signatures and lists of fields look alike
+    )
+    plain_score: float = 1.0  # that is asked for in addition
+    imports: float = 0.6  # share of the code, from which a text is what everybody imports
     idiom: float = 0.6  # share of tokens under common idiom, from which it is common idiom
     grams: int = 12  # different ones, of either form: less is repetition
     verbatim: float = 0.95
@@ -108,8 +114,9 @@ def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
     if score < fitted.information or idiom > limits.idiom:
         return None
     part = text.part(segment.text_start, segment.text_end)
-    warns = matched >= limits.matched and score >= fitted.warning
-    warns = warns and _is_anybodys(part, segment, limits)
+    plain = matched < limits.plain_matched and not values["rare names"]
+    enough = fitted.warning + (limits.plain_score if plain else 0.0)
+    warns = matched >= limits.matched and score >= enough and _is_anybodys(part, segment, limits)
     exact, renamed = segment.exact_share, segment.renamed_share
     return Verdict(
         WARNING if warns else INFORMATION,
@@ -170,6 +177,8 @@ def _is_anybodys(part: Tokens, segment: Segment, limits: Thresholds) -> bool:
         return share >= limits.prose_warning and seen >= limits.prose_grams
     if share < limits.exact_plain and not _has_names(part):
         return False
+    if _imports(part) >= limits.imports * code:
+        return False
     names = _names(part)
     return (
         names >= limits.names
@@ -181,6 +190,20 @@ def _is_anybodys(part: Tokens, segment: Segment, limits: Thresholds) -> bool:
 def _names(part: Tokens) -> float:
     """Share of words, as against literals and punctuation."""
     return float(np.isin(part.kinds, _WORDS).mean())
+
+
+def _imports(part: Tokens) -> int:
+    """Tokens on the lines of import statements, and on those with which they go on: names and commas only."""
+    code = part.kinds != PROSE
+    lines, exact, kinds = part.lines[code], part.exact[code], part.kinds[code]
+    first = np.ones(len(lines), bool)
+    first[1:] = lines[1:] != lines[:-1]
+    row = np.cumsum(first) - 1
+    begins = np.isin(exact[first], _IMPORTS)
+    listed = np.bincount(row, ~np.isin(kinds, (NAME, COMMA)), begins.size) == 0
+    # Of each row the last one before it, or itself, that is no mere list: does that import?
+    place = np.maximum.accumulate(np.where(listed, 0, np.arange(begins.size)))
+    return int((begins | (listed & begins[place]))[row].sum())
 
 
 def _is_licence(part: Tokens, limits: Thresholds) -> bool:

@@ -288,3 +288,15 @@ def test_the_text_of_a_licence_is_told_as_such(tmp_path: Path) -> None:
 
     assert {(each.tier, each.kind) for each in found} <= {("information", "licence-header")}
     assert found
+
+
+def test_the_same_imports_are_no_warning(tmp_path: Path) -> None:
+    imports = "from framework.nodes import (\n" + "".join(
+        f"    Kind{name}Node,\n" for name in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    )
+    imports += ")\nimport framework.tools as tools\nfrom framework.deeper import widget, gadget\n"
+    write_corpus(tmp_path, [document(imports + "\nvalue = 1\n", "m.py", "plugin")])
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    found = AttributionIndex.open(tmp_path / "index").check_document(imports, language="python")
+
+    assert [each.tier for each in found] == ["information"]
