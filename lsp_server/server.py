@@ -40,6 +40,7 @@ class FootnoteServer(LanguageServer):
     """pygls' server with our protocol; an error of ours is no message box of theirs."""
 
     protocol: FootnoteProtocol
+    session: Session
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         if not isinstance(error, JsonRpcException):  # those are the client's, and it is told
@@ -83,6 +84,7 @@ def build_server(parts: Parts | None = None) -> FootnoteServer:
     session = Session(
         server.protocol.documents, engine, LookupThread("candidates"), LookupThread("lookups")
     )
+    server.session = session
     _lifecycle(server, session, editor, parts, loops)
     _documents(server, session, editor)
     _requests(server, session)

@@ -8,12 +8,16 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from lsp_server.web import LOOPBACK
 
 if TYPE_CHECKING:
     from lsp_server.wire import FootnoteProtocol
 
-LOOPBACK = "127.0.0.1"
+    Beside = Callable[[], AbstractAsyncContextManager[object]]
+
 _CHUNK = 1 << 16
 _NO_LIMIT = 1 << 40  # bytes of a header line that asyncio would otherwise refuse
 
@@ -38,18 +42,27 @@ class _Streams:
         self._file.close()
 
 
-def serve_stdio(protocol: FootnoteProtocol) -> int:
-    """Serve until `exit` or the end of stdin; returns the exit code. Opens no socket."""
+def serve_stdio(protocol: FootnoteProtocol, beside: Beside = nullcontext) -> int:
+    """Serve until `exit` or the end of stdin; returns the exit code. Opens no socket itself.
+
+    `beside` is entered while it serves, on the same event loop.
+    """
     stdin, stdout = take_stdio()
 
     async def serve() -> None:
-        protocol.set_writer(_Streams(stdout))
-        await _read_messages(_reader_of(stdin), protocol)
+        async with beside():
+            protocol.set_writer(_Streams(stdout))
+            await _read_messages(_reader_of(stdin), protocol)
 
     return _run(serve, protocol)
 
 
-def serve_tcp(protocol: FootnoteProtocol, port: int, listening: Callable[[int], None]) -> int:
+def serve_tcp(
+    protocol: FootnoteProtocol,
+    port: int,
+    listening: Callable[[int], None],
+    beside: Beside = nullcontext,
+) -> int:
     """Serve the first client that connects from this machine; returns the exit code."""
 
     async def serve() -> None:
@@ -67,7 +80,7 @@ def serve_tcp(protocol: FootnoteProtocol, port: int, listening: Callable[[int], 
                 writer.close()
 
         server = await asyncio.start_server(talk, LOOPBACK, port)
-        async with server:
+        async with server, beside():
             listening(server.sockets[0].getsockname()[1])
             await ended.wait()
 

@@ -71,14 +71,14 @@ async def read_index(session: Session, editor: Editor, *, open_index: OpenIndex)
     """Open the index of the settings and check every open document against it."""
     session.index = Index(LOADING)
     editor.tell_status(session.status())
-    session.index = await session.lookups.run(_opened, open_index, session.settings.index)
+    session.index = await session.lookups.run(opened, open_index, session.settings.index)
     if session.index.problem and session.first_time(session.index.problem):
         editor.warn(session.index.problem)
     _told(session, editor)
     diagnostics.all_again(session, editor)
 
 
-def _opened(open_index: OpenIndex, setting: str) -> Index:
+def opened(open_index: OpenIndex, setting: str) -> Index:
     """Runs on a lookup thread: reading and the imports for it take their time."""
     from indexer import FederatedIndex, IndexUnavailable
 
