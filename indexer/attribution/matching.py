@@ -25,6 +25,7 @@ _NAMED_MARGIN = 64  # tokens around a stretch whose names are found, and lines a
 _NAMED_LINES = 12
 _NEARLY = 0.75
 _NAMED_ALIKE = 2  # places that are tried for one stretch
+_SHOWN = 2  # other places that a match names
 _AS_GOOD = 0.9  # share of the best place's weight from which another counts as "as well"
 
 Judge = Callable[[Tokens, Segment, Common], Verdict | None]
@@ -263,9 +264,11 @@ def _matches(question: Question, found: Sequence[Found], surplus: Sequence[Chain
         if any(_is_own(each.file, question) for each in (lead, *as_well)):
             continue
         counted = sum(
-            _share_inside(chain, lead.segment) >= 0.8 and chain.covered >= _AS_GOOD * lead.covered
+            _share_inside(chain, lead.segment) >= 0.8
+            and chain.covered >= _AS_GOOD * max(1, lead.covered)
             for chain in surplus
         )
+        shown = _of_other_packages(lead, as_well)[:_SHOWN]
         matches.append(
             Match(
                 start_line=int(tokens.lines[lead.segment.text_start]) + 1,
@@ -275,11 +278,20 @@ def _matches(question: Question, found: Sequence[Found], surplus: Sequence[Chain
                 similarity=lead.verdict.similarity,
                 matched_tokens=lead.verdict.matched,
                 source=_source(lead),
-                others=tuple(_source(each) for each in as_well[:2]),
-                more=max(0, len(as_well) - 2) + counted,
+                others=tuple(map(_source, shown)),
+                more=len(as_well) - len(shown) + counted,
             )
         )
     return _joined(sorted(matches, key=lambda each: (each.start_line, each.end_line)))
+
+
+def _of_other_packages(lead: Found, as_well: Sequence[Found]) -> list[Found]:
+    """One place of each package but the lead's: that a package has a passage twice is no news."""
+    first: dict[str, Found] = {}
+    for each in as_well:
+        first.setdefault(each.file.package.name, each)
+    first.pop(lead.file.package.name, None)
+    return list(first.values())
 
 
 def _source(found: Found) -> Source:

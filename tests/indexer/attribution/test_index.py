@@ -300,3 +300,16 @@ def test_the_same_imports_are_no_warning(tmp_path: Path) -> None:
     found = AttributionIndex.open(tmp_path / "index").check_document(imports, language="python")
 
     assert [each.tier for each in found] == ["information"]
+
+
+def test_a_second_place_in_one_package_is_counted_and_not_named(tmp_path: Path) -> None:
+    places = [("one", "a.py"), ("one", "b.py"), ("two", "c.py")]
+    write_corpus(
+        tmp_path,
+        [document(f"number = {n}\n" + LEDGER, path, name) for n, (name, path) in enumerate(places)],
+    )
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    (match,) = AttributionIndex.open(tmp_path / "index").check_document(LEDGER, language="python")
+
+    assert {match.source.package, *(each.package for each in match.others)} == {"one", "two"}
+    assert (len(match.others), match.more) == (1, 1)
