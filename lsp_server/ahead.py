@@ -45,7 +45,7 @@ def was_asked(session: Session, document: Document, offset: int) -> bool:
         isinstance(ask, Ask)
         and ask.document is document
         and not _is_past(session, ask)
-        and len(ask.prefix) == offset
+        and len(ask.own_prefix) == offset
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lsp_server.convert import speakable
+from lsp_server.documents import cells_around
 
 if TYPE_CHECKING:
     from lsp_server.documents import Document
@@ -23,6 +24,12 @@ class Ask:
     prefix: str
     suffix: str
     automatic: bool
+    n_above: int = 0  # characters of the prefix that stand in cells above
+
+    @property
+    def own_prefix(self) -> str:
+        """What of the prefix stands in the document itself."""
+        return self.prefix[self.n_above :]
 
     @property
     def n_wanted(self) -> int:
@@ -32,5 +39,7 @@ class Ask:
 def ask_at(document: Document, offset: int, *, automatic: bool, popup: str | None = None) -> Ask:
     """`popup` is the text before the cursor as the selected item of a menu would make it."""
     text = document.text
-    prefix = text[:offset] if popup is None else popup
-    return Ask(document, document.version, speakable(prefix), speakable(text[offset:]), automatic)
+    above, below = map(speakable, cells_around(document))
+    prefix = above + speakable(text[:offset] if popup is None else popup)
+    suffix = speakable(text[offset:]) + below
+    return Ask(document, document.version, prefix, suffix, automatic, len(above))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from urllib.parse import unquote, urlsplit
@@ -48,6 +48,7 @@ class Document:
     last_edit_deleted: bool = False  # the last edit took text away and added none
     keystroke_gap_ms: float = 200.0  # moving average of the pauses between edits
     edited_place: Place | None = None  # behind the last edit; None where that is not known
+    notebook: Notebook | None = field(default=None, repr=False)  # the one it is a cell of
     _text: str | None = field(default=None, repr=False)
 
     @property
@@ -115,6 +116,25 @@ class Document:
         self.last_edit_deleted = deleted
 
 
+@dataclass(slots=True, eq=False)
+class Notebook:
+    """The cells of a notebook in their order, those of prose too."""
+
+    cells: list[Document]
+
+
+def cells_around(document: Document) -> tuple[str, str]:
+    """The text of the notebook above and below a cell: the cells of its language, an empty line between."""
+    if document.notebook is None:
+        return "", ""
+    cells = [each for each in document.notebook.cells if each.language == document.language]
+    if document not in cells:
+        return "", ""
+    here = cells.index(document)
+    above = "".join(f"{each.text.rstrip()}\n\n" for each in cells[:here])
+    return above, "".join(f"\n\n{each.text.rstrip()}" for each in cells[here + 1 :])
+
+
 def place_at(lines: Sequence[str], offset: int) -> Place:
     """Where an index into the text is."""
     for number, line in enumerate(lines):
@@ -129,6 +149,7 @@ class Documents:
 
     def __init__(self) -> None:
         self._open: dict[str, Document] = {}
+        self._notebooks: dict[str, Notebook] = {}
 
     def __iter__(self) -> Iterator[Document]:
         return iter(list(self._open.values()))
@@ -143,6 +164,24 @@ class Documents:
 
     def close(self, uri: str) -> None:
         self._open.pop(unquote(uri), None)
+
+    def open_notebook(self, uri: str) -> None:
+        self._notebooks[unquote(uri)] = Notebook([])
+
+    def splice(self, uri: str, start: int, n_removed: int, cells: Iterable[str]) -> None:
+        """Put open documents into a notebook, in the place of some that are there."""
+        if (notebook := self._notebooks.get(unquote(uri))) is None:
+            return
+        removed = notebook.cells[start : start + n_removed]
+        added = [each for cell in cells if (each := self.get(cell)) is not None]
+        notebook.cells[start : start + n_removed] = added
+        for each in removed:
+            each.notebook = None
+        for each in added:
+            each.notebook = notebook
+
+    def close_notebook(self, uri: str) -> None:
+        self._notebooks.pop(unquote(uri), None)
 
 
 def shown_path(path: str) -> str:

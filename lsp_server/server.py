@@ -72,6 +72,9 @@ def build_server(parts: Parts | None = None) -> FootnoteServer:
         protocol_cls=FootnoteProtocol,
         converter_factory=wire.converter,
         text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+        notebook_document_sync=types.NotebookDocumentSyncOptions(
+            [types.NotebookDocumentFilterWithNotebook(notebook="*")]
+        ),
     )
     editor = Editor(server)
 

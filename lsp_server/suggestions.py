@@ -78,7 +78,7 @@ async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion
     joined = is_followed(session, ask)
     if joined:
         await _join(session, ask)
-    banned = alternatives.bans_at(session, ask.document.uri, ask.prefix)
+    banned = alternatives.bans_at(session, ask.document.uri, ask.own_prefix)
     known = session.cache.find_all(
         uri=ask.document.uri, prefix=ask.prefix, suffix=ask.suffix, n_wanted=ask.n_wanted
     )[: ask.n_wanted]

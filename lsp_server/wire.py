@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -220,6 +220,49 @@ class FootnoteProtocol(LanguageServerProtocol):
         if self.documents.get(uri) is not None:
             yield from self._tell(types.TEXT_DOCUMENT_DID_CLOSE, params)
             self.documents.close(uri)
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def lsp_notebook_document__did_open(
+        self, params: types.DidOpenNotebookDocumentParams
+    ) -> Generator[Any, Any, None]:
+        notebook = params.notebook_document
+        self.documents.open_notebook(notebook.uri)
+        yield from self._cells_opened(params.cell_text_documents)
+        self.documents.splice(notebook.uri, 0, 0, [each.document for each in notebook.cells])
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def lsp_notebook_document__did_change(
+        self, params: types.DidChangeNotebookDocumentParams
+    ) -> Generator[Any, Any, None]:
+        if (cells := params.change.cells) is None:
+            return
+        if (structure := cells.structure) is not None:
+            array = structure.array
+            yield from self._cells_opened(structure.did_open or ())
+            added = [each.document for each in array.cells or ()]
+            uri = params.notebook_document.uri
+            self.documents.splice(uri, array.start, array.delete_count, added)
+            yield from self._cells_closed(structure.did_close or ())
+        for each in cells.text_content or ():
+            change = types.DidChangeTextDocumentParams(each.document, each.changes)
+            yield from self.lsp_text_document__did_change(change)
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def lsp_notebook_document__did_close(
+        self, params: types.DidCloseNotebookDocumentParams
+    ) -> Generator[Any, Any, None]:
+        yield from self._cells_closed(params.cell_text_documents)
+        self.documents.close_notebook(params.notebook_document.uri)
+
+    def _cells_opened(self, cells: Sequence[types.TextDocumentItem]) -> Generator[Any, Any, None]:
+        for each in cells:
+            yield from self.lsp_text_document__did_open(types.DidOpenTextDocumentParams(each))
+
+    def _cells_closed(
+        self, cells: Sequence[types.TextDocumentIdentifier]
+    ) -> Generator[Any, Any, None]:
+        for each in cells:
+            yield from self.lsp_text_document__did_close(types.DidCloseTextDocumentParams(each))
 
     def _tell(self, method: str, params: Any) -> Generator[Any, Any, None]:
         if (handler := self.fm.features.get(method)) is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.home import data_home
 from lsp_server import acceptances, alternatives, wire
-from lsp_server.documents import place_at
+from lsp_server.documents import cells_around, place_at
 from lsp_server.features import loading
 from lsp_server.protocol import ExplainResult, to_json
 
@@ -33,7 +33,8 @@ async def accepted(session: Session, editor: Editor, arguments: tuple[Any, ...])
 
 
 async def _log(session: Session, editor: Editor, document: Document, made: Made) -> None:
-    line = place_at(document.lines, made.offset).line + 1
+    above, _ = cells_around(document)
+    line = place_at(document.lines, max(0, made.offset - len(above))).line + 1
 
     def note() -> None:
         acceptances.note(data_home(), made.suggestion, file=document.path, line=line)

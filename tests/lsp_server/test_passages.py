@@ -152,7 +152,7 @@ async def test_a_closed_document_is_forgotten(session: Session) -> None:
         ("file:///srv/project/nested/a.py", "/srv/project/nested"),
         ("file:///elsewhere/a.py", "/elsewhere"),
         ("untitled:Untitled-1", None),
-        ("vscode-notebook-cell:/srv/project/a.ipynb", None),
+        ("vscode-notebook-cell:/srv/project/a.ipynb#X1", "/srv/project"),
     ],
 )
 def test_the_innermost_folder_of_the_workspace_holds_a_document(
