@@ -127,10 +127,19 @@ class _Search:
                 self.question.new and any(each.weight[0] for each in self.found)
             ):
                 return
-            if not any(_covers(each.segment, shared) for each in self.found):
+            if self._concerns(shared) and not any(
+                _covers(each.segment, shared) for each in self.found
+            ):
                 file, part = _place(shared, len(self.question.tokens), self.library)
                 if not any(_is_within(part, file, *each) for each in self.aligned):
                     self.found += self._judged(part, file)
+
+    def _concerns(self, shared: Shared) -> bool:
+        """Whether a stretch has any of the new text."""
+        if self.question.new is None:
+            return True
+        first, last = self.question.new
+        return shared.start < last and shared.start + STRETCH_TOKENS > first
 
     def _judged(self, part: Part, file: File) -> Iterator[Found]:
         tokens = self.question.tokens

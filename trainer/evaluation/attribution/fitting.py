@@ -202,8 +202,9 @@ def fit(cases: Sequence[Case], others: Iterable[tuple[str, str]], index: Path | 
     written = scale()
     value = fitted(copies, segments, lines)
     value |= {"warning": written.warning, "information": written.information}
+    said = f"{len(copies)} copies and {len(segments)} segments of {lines} other lines"
+    value["fitted_on"] = said
     to = Path(judging.__file__).with_name(SCALE)
     to.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
     rows = [f"  {name:16} {weight:8.3f}" for name, weight in value["weights"].items()]
-    said = f"fitted on {len(copies)} copies and {len(segments)} segments of {lines} other lines"
-    return "\n".join([said, *rows, f"written to {to}; the thresholds are as before"])
+    return "\n".join([f"fitted on {said}", *rows, f"written to {to}; the thresholds are as before"])
