@@ -139,7 +139,6 @@ class AttributionIndex:
             tokens=reading.tokens.on_later_lines(left_away),
             abstract=family.abstract,
             names=names_in(reading),
-            min_hits=1,
             new=(old - skipped, new - skipped),
             min_new=min(MIN_NEW_TOKENS, ceil(_NEARLY_ALL * written)),
             own=self._own(own),

@@ -19,6 +19,7 @@ from indexer.attribution.tokens import Tokens
 _MARGIN_TOKENS = 120  # how far past its hits a text is aligned
 _LINES_BEFORE, _LINES_AFTER = 24, 48  # likewise in the source; a last gram itself spans some lines
 _MAX_TOKENS = 6000  # of a text aligned at once: the aligner's memory grows with the square
+_MIN_HITS = 2  # that make a chain; one alone is heard beside the names
 _SETTLED = 3  # places known for a stretch of text after which more are only counted
 _WEAK = 0.5  # a chain that covers less than this share of a known match is not worth aligning
 _NAMED_MARGIN = 64  # tokens around a stretch whose names are found, and lines around the chunks
@@ -38,7 +39,6 @@ class Question:
     tokens: Tokens
     abstract: bool  # whether its family has a semi-abstract form
     names: Names  # to be asked for where hits do not suffice
-    min_hits: int = 2  # hits that make a chain
     new: tuple[int, int] | None = None  # tokens of which a match must hold some
     min_new: int = 0  # how many, as written
     own: frozenset[str] = frozenset()  # packages, by plain name, whose text this may be itself
@@ -81,7 +81,7 @@ def find(
     votes = library.votes(question.names)
     idiom = common(hits, votes.rarity(len(tokens)))
     search = _Search(question, library, judge, cancelled, idiom)
-    search.along(chains(tokens, hits, library.catalogue, min_hits=question.min_hits))
+    search.along(chains(tokens, hits, library.catalogue, min_hits=_MIN_HITS))
     search.by_names(library.sharing(votes, hits))
     return _matches(question, search.found, search.surplus)
 
