@@ -21,8 +21,9 @@ demo: $(INSTALLED) ## see the server complete and cite, on the small corpus
 test: lint client ## check everything: style, types, arrows, client, tests
 	$(BIN)/pytest $(ARGS)
 
-test-editor: vsix ## a person at work in a real VS Code, without a screen (600 MB to fetch)
+test-editor: vsix ## a person at work in a real VS Code and a real Neovim, without a screen (650 MB to fetch)
 	@tests/editor/install
+	@tests/editor/install-neovim
 	@$(BIN)/footnote setup --small
 	@FOOTNOTE_TEST_EDITOR=1 FOOTNOTE_PICTURES=$${FOOTNOTE_PICTURES:-tests/editor/pictures} $(BIN)/pytest -q tests/editor
 
@@ -58,7 +59,7 @@ bench: $(INSTALLED) ## time a completion after a keystroke beside Hugging Face g
 
 clean: ## remove the environment and what was built; the corpus stays
 	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -rf $(CLIENT)/node_modules $(CLIENT)/out $(CLIENT)/*.vsix tests/editor/node_modules tests/editor/pictures
+	rm -rf $(CLIENT)/node_modules $(CLIENT)/out $(CLIENT)/*.vsix tests/editor/node_modules tests/editor/unpacked tests/editor/pictures
 
 $(INSTALLED): pyproject.toml .ci/constraints.txt .ci/install engine/native/kernel.c indexer/attribution/native/lexer.c hatch_build.py
 	@.ci/install

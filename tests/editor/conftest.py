@@ -1,4 +1,4 @@
-"""What the test in a real VS Code needs; `make test-editor` provides it."""
+"""What the tests in real editors need; `make test-editor` provides it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Point:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get(ASKED) == "1":
         return
-    skip = pytest.mark.skip(reason="needs a VS Code and a browser; `make test-editor` runs it")
+    skip = pytest.mark.skip(reason="needs real editors and a browser; `make test-editor` runs it")
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(skip)

@@ -20,6 +20,7 @@ _NOT_OURS = {
     "out",
     "pictures",
     "shared",
+    "unpacked",
 }
 
 
