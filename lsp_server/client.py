@@ -13,7 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -106,6 +107,12 @@ class Client:
             assert self._process.stdin is not None
             self._process.stdin.write(data)
             self._process.stdin.flush()
+
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """Read nothing meanwhile."""
+        with self._changed:
+            yield
 
     def expect(self, identity: Any) -> None:
         """A request with this id goes out by other means; its reply is wanted."""

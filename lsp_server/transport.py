@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import queue
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     Beside = Callable[[], AbstractAsyncContextManager[object]]
 
 _CHUNK = 1 << 16
+_MOST_UNSENT = 4 << 20  # bytes of answers that nobody has read, until no more is asked for
+_MOST_AHEAD = 4 << 20  # bytes that are read before they are wanted
+_PAUSE_S = 0.02
+_LAST_WORDS_S = 2.0
 _NO_LIMIT = 1 << 40  # bytes of a header line that asyncio would otherwise refuse
 
 
@@ -28,18 +33,91 @@ class _Reader(Protocol):
     def readexactly(self, n: int, /) -> Awaitable[bytes]: ...
 
 
-class _Streams:
-    """A writer as pygls wants it, on a file of our own."""
+class _Output:
+    """A writer as pygls wants it: a thread of its own writes, so that a slow reader stops no loop."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._parts: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._unsent = 0
+        self._broken = False
+        self._thread = threading.Thread(target=self._run, name="stdout", daemon=True)
+        self._thread.start()
+
+    @property
+    def unsent(self) -> int:
+        return self._unsent
 
     def write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._file.flush()
+        if self._broken:
+            raise BrokenPipeError
+        with self._lock:
+            self._unsent += len(data)
+        self._parts.put(data)
 
     def close(self) -> None:
-        self._file.close()
+        """Send what there is, to a client that reads; one that does not is not waited for."""
+        self._parts.put(None)
+        self._thread.join(_LAST_WORDS_S)
+
+    def _run(self) -> None:
+        descriptor = self._file.fileno()
+        while (data := self._parts.get()) is not None:
+            rest = memoryview(data)
+            try:
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            except OSError:
+                self._broken = True  # the end of stdin says the same
+                return
+            with self._lock:
+                self._unsent -= len(data)
+
+
+class _Input:
+    """stdin for the event loop; no more is read ahead than that can be expected to want.
+
+    Read on a daemon thread: one that waits for input must not keep the process alive.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._reader = asyncio.StreamReader(limit=_NO_LIMIT)
+        self._loop = asyncio.get_running_loop()
+        self._room = threading.Condition()
+        self._held = 0
+        self._wanted = False
+        threading.Thread(target=self._run, name="stdin", daemon=True).start()
+
+    async def readline(self) -> bytes:
+        return await self._taken(self._reader.readline())
+
+    async def readexactly(self, n: int, /) -> bytes:
+        return await self._taken(self._reader.readexactly(n))
+
+    async def _taken(self, reading: Awaitable[bytes]) -> bytes:
+        self._note(wanted=True)
+        data = await reading
+        self._note(wanted=False, taken=len(data))
+        return data
+
+    def _note(self, *, wanted: bool, taken: int = 0) -> None:
+        with self._room:
+            self._wanted = wanted
+            self._held -= taken
+            self._room.notify()
+
+    def _run(self) -> None:
+        try:
+            while chunk := os.read(self._file.fileno(), _CHUNK):
+                with self._room:
+                    self._room.wait_for(lambda: self._wanted or self._held < _MOST_AHEAD)
+                    self._held += len(chunk)
+                self._loop.call_soon_threadsafe(self._reader.feed_data, chunk)
+            self._loop.call_soon_threadsafe(self._reader.feed_eof)
+        except RuntimeError:
+            return  # the loop has ended
 
 
 def serve_stdio(protocol: FootnoteProtocol, beside: Beside = nullcontext) -> int:
@@ -51,8 +129,12 @@ def serve_stdio(protocol: FootnoteProtocol, beside: Beside = nullcontext) -> int
 
     async def serve() -> None:
         async with beside():
-            protocol.set_writer(_Streams(stdout))
-            await _read_messages(_reader_of(stdin), protocol)
+            output = _Output(stdout)
+            protocol.set_writer(output)
+            try:
+                await _read_messages(_Input(stdin), protocol, lambda: output.unsent)
+            finally:
+                output.close()
 
     return _run(serve, protocol)
 
@@ -74,7 +156,7 @@ def serve_tcp(
                 return
             protocol.set_writer(_Connection(writer))
             try:
-                await _read_messages(reader, protocol)
+                await _read_messages(reader, protocol, writer.transport.get_write_buffer_size)
             finally:
                 ended.set()
                 writer.close()
@@ -120,25 +202,10 @@ def _run(serve: Callable[[], Any], protocol: FootnoteProtocol) -> int:
     return protocol.exit_code
 
 
-def _reader_of(stdin: BinaryIO) -> asyncio.StreamReader:
-    """Read on a daemon thread: one that waits for input must not keep the process alive."""
-    reader = asyncio.StreamReader(limit=_NO_LIMIT)
-    loop = asyncio.get_running_loop()
-    descriptor = stdin.fileno()
-
-    def pump() -> None:
-        try:
-            while chunk := os.read(descriptor, _CHUNK):
-                loop.call_soon_threadsafe(reader.feed_data, chunk)
-            loop.call_soon_threadsafe(reader.feed_eof)
-        except RuntimeError:
-            return  # the loop has ended
-
-    threading.Thread(target=pump, name="stdin", daemon=True).start()
-    return reader
-
-
-async def _read_messages(reader: _Reader, protocol: FootnoteProtocol) -> None:
+async def _read_messages(
+    reader: _Reader, protocol: FootnoteProtocol, unsent: Callable[[], int]
+) -> None:
+    """Handle what comes; of a client that does not read its answers nothing more is taken."""
     ended = False
 
     def stop() -> None:
@@ -147,6 +214,8 @@ async def _read_messages(reader: _Reader, protocol: FootnoteProtocol) -> None:
 
     protocol.stop = stop
     while not ended:
+        while unsent() > _MOST_UNSENT:  # noqa: ASYNC110 -- rare, and no writer tells of its progress
+            await asyncio.sleep(_PAUSE_S)
         try:
             length = await _read_headers(reader)
             if length is None:

@@ -246,8 +246,8 @@ def test_what_was_computed_ahead_is_cited_or_hidden_like_any_other(
     stage: Stage, tmp_path: Path
 ) -> None:
     tiny_corpus.build(tmp_path)
-    head, _, body = tiny_corpus.INTERVALS.partition("    merged = []")
-    body = f"merged = []{body}"
+    head, _, body = tiny_corpus.INTERVALS.partition('    """Join')  # alone it is nobody's
+    body = f'"""Join{body}'
     env = {"FOOTNOTE_HOME": str(tmp_path)}
     with Editor(stage.command, look_ahead=True, env=env, said=()) as editor:
         editor.ready()

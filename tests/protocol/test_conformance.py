@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support import tiny_corpus
-from tests.support.editor import Editor, Stage
+from tests.support.editor import Editor, Stage, until
 
 BURSTS, BURST = 20, 50  # the trace keeps the last 50 requests
 MOST_GROWTH = 24_000_000  # bytes; the documents that are opened and closed are twice that
@@ -122,6 +123,33 @@ def test_what_is_accepted_in_part_and_typed_to_its_end_is_marked(
 
     (found,) = indexed.diagnostics(uri)
     assert found["data"]["source"]["package"] == "spans"
+
+
+def test_a_client_that_reads_nothing_is_waited_for_and_loses_nothing(editor: Editor) -> None:
+    uri, at = editor.open_at("x = <CURSOR>")
+    for _ in range(BURST):
+        editor.suggestion(uri, at)
+    asked = [f"deaf.{number}" for number in range(2000)]
+    before = resident(editor)
+    with editor.client.deaf():
+        for each in asked:
+            editor.client.expect(each)
+            editor.client.send_bytes(framed("footnote/explain", None, id=each))
+        until(lambda: is_idle(editor))
+        grown = resident(editor) - before
+
+    answers = [editor.client.reply(each)["result"]["requests"] for each in asked]
+    assert {len(each) for each in answers} == {BURST}
+    assert grown < MOST_GROWTH < len(json.dumps(answers))
+    assert editor.suggestion(uri, at) is not None
+
+
+def is_idle(editor: Editor) -> bool:
+    """Whether the server computes nothing for a while."""
+    stat = Path(f"/proc/{editor.client.pid}/stat")
+    before = stat.read_text().split()[13:15]
+    time.sleep(0.3)
+    return stat.read_text().split()[13:15] == before
 
 
 def edit(uri: str, version: int, at: dict[str, int], text: str) -> bytes:
