@@ -207,7 +207,7 @@ def opened(path: Path, *, vocab_only: bool = False, offload: bool = True) -> int
     if any(word in why for word in ("alloc", "memory")):
         raise MemoryError(why)
     raise ModelUnavailable(
-        f"llama.cpp cannot load {path} ({why}): copy it again, update xllamacpp, or choose another model"
+        f"llama.cpp cannot load {path} ({why.replace(': ', ' ')}): copy it again, update xllamacpp, or choose another model"
     )
 
 

@@ -28,13 +28,13 @@ SUMMARIES: dict[str, dict[str, str]] = {
         "doctor": "what is installed, what is wrong, and what to do [--json]",
     },
     "Corpus and index": {
-        "corpus": "curation: build, stats, inspect, optout",
+        "corpus": "curation: build, stats, inspect, optout, fingerprints",
         "index": "attribution indexes: build, info, remove, compact",
     },
     "Model": {
-        "train": "learning: tokenizer, pretrain, finetune, curves",
-        "eval": "quality: infill, loss, memorization, functional, attribution, report",
-        "bench": "speed: completion, beside Hugging Face generate",
+        "train": "learning: tokenizer, pretrain, finetune, curves, pack, unpack",
+        "eval": "quality: infill, loss, memorization, functional, attribution, retention, policy, report",
+        "bench": "speed beside the peers: completion, attribution, backends, replay, training",
         "release": "a folder to publish: cards, licence, GGUF, int8; --verify",
     },
 }

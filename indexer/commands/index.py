@@ -42,6 +42,8 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
+    except BrokenPipeError:  # is an OSError, and nobody's mistake
+        raise
     except _ERRORS as error:
         print(f"footnote index: {error}", file=sys.stderr)
     except BrokenProcessPool:

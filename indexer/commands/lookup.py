@@ -26,12 +26,17 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     try:
         index = open_indexes(arguments.index)
+        for problem in index.problems:
+            print(f"footnote lookup: {problem}", file=sys.stderr)
+        answer = _answer(index, arguments.name)
     except IndexUnavailable as error:
         print(f"footnote lookup: {error}", file=sys.stderr)
         return 2
-    for problem in index.problems:
-        print(f"footnote lookup: {problem}", file=sys.stderr)
-    answer = _answer(index, arguments.name)
+    except OSError as error:
+        print(
+            f"footnote lookup: {arguments.name} cannot be read: {error.strerror}", file=sys.stderr
+        )
+        return 2
     if arguments.json:
         print(json.dumps(answer, indent=1))
     else:

@@ -127,9 +127,10 @@ def _nothing(paths: Sequence[Path], found: Gathered, languages: Sequence[str]) -
     where = ", ".join(map(str, paths))
     of = f" of {', '.join(languages)}" if languages else ""
     why = ", ".join(f"{count} {reason}" for reason, (count, _) in found.reasons().items())
+    other = ", or leave out --language" if languages else ""
     return (
         f"no file{of} in {where} can be used ({why or 'there is none'}): name a folder with source "
-        "files, or leave out --language"
+        f"files{other}"
     )
 
 
@@ -215,6 +216,8 @@ def _files(
     if not root.exists():
         raise NothingToRead(f"there is no {root}: name files or folders with source")
     root = root.resolve()
+    if not root.is_file() and not root.is_dir():
+        raise NothingToRead(f"{root} is neither a file nor a folder: name one with source")
     if root.is_file():
         yield _File(root, package_of(root.parent), "", root.name)
         return

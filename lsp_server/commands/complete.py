@@ -70,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
         "--model", metavar="PATH", help="another model: a checkpoint folder or a GGUF file"
     )
     parser.add_argument(
-        "--backend", default="auto", metavar="NAME", help="native, openvino or torch"
+        "--backend",
+        default="auto",
+        metavar="NAME",
+        help="native, openvino, torch or llama_cpp (default: the fastest here)",
     )
     parser.add_argument(
         "--index", metavar="NAME", action="append", default=[],

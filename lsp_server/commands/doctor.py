@@ -51,7 +51,10 @@ def main(argv: list[str]) -> int:
         "--model", metavar="PATH", help="check this model instead: a folder or a GGUF file"
     )
     parser.add_argument(
-        "--backend", default="auto", metavar="NAME", help="as the setting: native, openvino, torch"
+        "--backend",
+        default="auto",
+        metavar="NAME",
+        help="as the setting: native, openvino, torch, llama_cpp or auto",
     )
     options = parser.parse_args(argv)
     checks = []

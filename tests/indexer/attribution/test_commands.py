@@ -248,3 +248,28 @@ def test_index_info_finds_damage_that_opening_does_not(
     assert index.main(["info"]) == 0
     assert index.main(["info", "--verify"]) == 2
     assert "its hash differs" in capsys.readouterr().err
+
+
+def test_looking_a_file_up_in_a_damaged_index_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path))
+    monkeypatch.setattr("indexer.attribution.schema.HASHED_AT_OPEN", 0)
+    write_corpus(tmp_path, DOCUMENTS)
+    index.main(["build", "--jobs", "1"])
+    files = tmp_path / "index" / "files.npy"
+    files.write_bytes(files.read_bytes()[:128] + b"\x7f" * (files.stat().st_size - 128))
+    (tmp_path / "near.py").write_text(LEDGER + FOREIGN)
+    capsys.readouterr()
+
+    assert lookup.main([str(tmp_path / "near.py")]) == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_is_nobody_s_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(_: object) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(index, "_info", closed)
+    with pytest.raises(BrokenPipeError):  # `footnote` ends quietly on it
+        index.main(["info"])

@@ -1,5 +1,6 @@
 """One's own folders: what is taken, what is passed over and why, and that no secret stays."""
 
+import os
 import shutil
 import subprocess
 
@@ -153,3 +154,6 @@ def test_nothing_to_read_is_said_with_its_reasons(tmp_path):
         gather([tmp_path / "only"])
     with pytest.raises(NothingToRead, match="there is no"):
         gather([tmp_path / "nowhere"])
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NothingToRead, match="neither a file nor a folder"):
+        gather([tmp_path / "pipe"])
