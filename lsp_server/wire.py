@@ -82,6 +82,16 @@ class CursorMoved:
     jsonrpc: str
 
 
+def _say_what_null_means(params: Any) -> None:
+    """lsp-mode has ghost text and no options for it, which its Lisp writes as null."""
+    try:
+        told = params["capabilities"]["textDocument"]
+        if params["clientInfo"]["name"] == "emacs" and told["inlineCompletion"] is None:
+            told["inlineCompletion"] = {}
+    except (KeyError, TypeError):
+        return
+
+
 class FootnoteProtocol(LanguageServerProtocol):
     """Keeps documents as `Documents` and answers what pygls would drop."""
 
@@ -126,6 +136,8 @@ class FootnoteProtocol(LanguageServerProtocol):
         """As pygls does it, without its log of the whole message."""
         if "method" not in data:
             return super().structure_message(data)
+        if data["method"] == types.INITIALIZE:
+            _say_what_null_means(data["params"])
         if "id" in data:
             other: type = JsonRPCRequestMessage
         else:

@@ -97,6 +97,7 @@ class Editor:
         answers: Mapping[str, Callable[[Any], Any]] | None = None,
         allowed: set[str] = frozenset(),  # type: ignore[assignment]
         said: tuple[str, ...] = (NO_INDEX,),
+        client_info: Mapping[str, Any] | None = None,
         stderr_allowed: str = "",
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
@@ -116,7 +117,7 @@ class Editor:
             {
                 "processId": None,
                 "rootUri": None,
-                "clientInfo": {"name": "test"},
+                "clientInfo": client_info or {"name": "test"},
                 "capabilities": capabilities,
                 "initializationOptions": options,
             },
