@@ -16,6 +16,7 @@ _DASH_COMMENTS = frozenset("lua sql haskell elm ada vhdl".split())
 _NO_COMMENTS = frozenset("markdown plaintext git-commit json html xml restructuredtext".split())
 # A line that ends so expects a block, or the rest of a list, on the lines below.
 _OPENER = re.compile(r"(?:[:{\[(]|=>|->)[ \t]*$")
+_BLOCK_COMMENT = re.compile(r"^[ \t]*/\*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,19 @@ def surroundings_of(gap: Gap, options: CompletionOptions) -> Surroundings:
 
 def wants_several_lines(around: Surroundings) -> bool:
     """On a blank line, and behind what opens a block; never in a comment or inside a line."""
-    if around.line_after.strip():
+    if around.line_after.strip() or in_block_comment(around.before, around.language):
         return False
     if not around.line_before.strip():
         return True
     return opens_block(around) and not in_comment(around.line_before, around.language)
+
+
+def in_block_comment(before: str, language: str) -> bool:
+    """Whether a gap behind this text is in a comment that began on a line of its own with `/*`."""
+    if comment_mark(language) != "//":
+        return False
+    start = max((found.start() for found in _BLOCK_COMMENT.finditer(before)), default=len(before))
+    return start < len(before) and "*/" not in before[start:]
 
 
 def opens_block(around: Surroundings) -> bool:

@@ -141,6 +141,11 @@ class SuggestionCache:
     def drop(self, key: str) -> None:
         self._entries.pop(key, None)
 
+    def forget(self, uri: str) -> None:
+        """The document is closed: nothing of it is kept."""
+        for key in [key for key, entry in self._entries.items() if entry.context[0] == uri]:
+            del self._entries[key]
+
     def clear(self) -> None:
         self._entries.clear()
 

@@ -184,6 +184,8 @@ def _documents(server: FootnoteServer, session: Session, editor: Editor) -> None
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(params: types.DidCloseTextDocumentParams) -> None:
         diagnostics.closed(session, editor, params.text_document.uri)
+        if (document := session.documents.get(params.text_document.uri)) is not None:
+            session.cache.forget(document.uri)
 
 
 def _requests(server: FootnoteServer, session: Session) -> None:

@@ -43,6 +43,7 @@ async def changed(
     now = session.settings
     if now == before:
         return
+    session.engine.supersede()  # what is being made by the old settings would come in afterwards
     session.cache.clear()
     session.engine.set_idle_minutes(now.unload_after_minutes)
     if _computed(now) != _computed(before):

@@ -61,6 +61,23 @@ def test_several_lines_where_a_block_begins(before: str, after: str, several: bo
     assert around.multiline is several
 
 
+@pytest.mark.parametrize(
+    ("before", "language", "several"),
+    [
+        ("/**\n * @param {", "javascript", False),
+        ("  /* words\n\n", "c", False),
+        ("/* words */\n", "c", True),
+        ("/* words\n */\nif (a) {", "typescript", True),
+        ('const glob = "src/*";\n', "javascript", True),
+        ("/* no comment\n", "python", True),
+    ],
+)
+def test_a_comment_of_several_lines_is_written_line_by_line(
+    before: str, language: str, several: bool
+) -> None:
+    assert surroundings_of(Gap(before, "\n", language=language), ASKED).multiline is several
+
+
 def test_the_caller_may_decide() -> None:
     line = surroundings_of(Gap("def f():", ""), CompletionOptions(multiline=False))
     lines = surroundings_of(Gap("x = ", ""), CompletionOptions(multiline=True))

@@ -87,6 +87,13 @@ def test_dropping_and_clearing_forget(cache: SuggestionCache) -> None:
     assert len(cache) == 0
 
 
+def test_of_a_closed_document_nothing_is_kept(cache: SuggestionCache) -> None:
+    cache.put(Suggestion("s2", "text"), uri="file:///b.py", prefix="", suffix="")
+    cache.forget(URI)
+    assert len(cache) == 1
+    assert found(cache, "", "", uri="file:///b.py") == "text"
+
+
 def test_a_long_file_is_compared_by_the_text_near_the_cursor(cache: SuggestionCache) -> None:
     head = "line\n" * 1000
     cache.put(Suggestion("s2", "text"), uri=URI, prefix=head + "y = ", suffix="")

@@ -106,6 +106,22 @@ def test_a_closed_document_is_asked_about_in_vain(editor: Editor) -> None:
     assert editor.suggestion(*editor.open_at("y = <CURSOR>")) is not None
 
 
+def test_what_other_settings_began_is_not_shown_under_new_ones(
+    editor: Editor, stage: Stage
+) -> None:
+    stage.write({"text": "old", "delay_ms": 20_000})
+    uri, at = editor.open_at("x = <CURSOR>")
+    asked = editor.ask(uri, at)
+    until(lambda: "x = " in stage.began())
+    stage.script({"text": "new"})
+    for settings in ({"completion": {"minConfidencePercent": 5}}, {}):
+        told = {"settings": {"footnote": settings}}
+        editor.client.notify("workspace/didChangeConfiguration", told)
+
+    assert editor.client.reply(asked)["result"] is None
+    assert editor.suggestion(uri, at)["insertText"] == "x = new"
+
+
 def test_what_is_accepted_in_part_and_typed_to_its_end_is_marked(
     indexed: Editor, stage: Stage
 ) -> None:
