@@ -21,9 +21,9 @@ demo: $(INSTALLED) ## see the server complete and cite, on the small corpus
 test: lint client ## check everything: style, types, arrows, client, tests
 	$(BIN)/pytest $(ARGS)
 
-test-editor: vsix ## a person at work in a real VS Code and a real Neovim, without a screen (650 MB to fetch)
+test-editor: vsix ## a person at work in a real VS Code, Neovim and Emacs, without a screen (800 MB to fetch)
 	@tests/editor/install
-	@tests/editor/install-neovim
+	@tests/editor/install-others
 	@$(BIN)/footnote setup --small
 	@FOOTNOTE_TEST_EDITOR=1 FOOTNOTE_PICTURES=$${FOOTNOTE_PICTURES:-tests/editor/pictures} $(BIN)/pytest -q tests/editor
 

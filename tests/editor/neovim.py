@@ -92,10 +92,10 @@ class Neovim:
 
 
 def program() -> str:
-    """The one that tests/editor/install-neovim found or made."""
+    """The one that tests/editor/install-others found or made."""
     unpacked = Path(__file__).parent / "unpacked" / "nvim"
     found = str(unpacked) if unpacked.is_file() else shutil.which("nvim")
-    assert found, "run tests/editor/install-neovim first"
+    assert found, "run tests/editor/install-others first"
     return found
 
 

@@ -1,6 +1,6 @@
 """Editors by what they say of themselves: ghost text where they have it, one item of a menu elsewhere.
 
-Recorded from the editors themselves, but for lsp-mode, which is told as its source has it.
+Recorded from the editors themselves, but for lsp-mode: of that the null matters, which tests/editor has seen.
 """
 
 from __future__ import annotations
