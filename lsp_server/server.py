@@ -90,7 +90,7 @@ def build_server(parts: Parts | None = None) -> FootnoteServer:
     server.session = session
     _lifecycle(server, session, editor, parts, loops)
     _documents(server, session, editor)
-    _requests(server, session)
+    _requests(server, session, editor)
     _own_messages(server, session, editor)
     return server
 
@@ -188,7 +188,7 @@ def _documents(server: FootnoteServer, session: Session, editor: Editor) -> None
             session.cache.forget(document.uri)
 
 
-def _requests(server: FootnoteServer, session: Session) -> None:
+def _requests(server: FootnoteServer, session: Session, editor: Editor) -> None:
     # pygls announces the capability only when options are given.
     @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
     async def inline(params: types.InlineCompletionParams) -> types.InlineCompletionList | None:
@@ -206,7 +206,7 @@ def _requests(server: FootnoteServer, session: Session) -> None:
 
     @server.feature(types.CODE_ACTION_RESOLVE)
     async def resolved(action: types.CodeAction) -> types.CodeAction:
-        return await actions.resolve(session, action)
+        return await actions.resolve(session, editor, action)
 
     @server.feature(types.WORKSPACE_TEXT_DOCUMENT_CONTENT)
     async def source(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lsp_server.documents import Document
+    from lsp_server.editor import Editor
     from lsp_server.session import Passage, Session
 
 OPTIONS = types.CodeActionOptions(
@@ -27,6 +29,10 @@ OPTIONS = types.CodeActionOptions(
 _PATIENCE_S = 1.0
 _MOST_PASSAGES = 3  # of one place
 _COMMENT, _NOTICE = "comment", "notice"
+
+
+class _NotReadable(Exception):
+    """A file that is to be added to cannot be read; the message names it."""
 
 
 async def answer(
@@ -96,8 +102,10 @@ async def _actions_for(
             continue
         if session.client.resolves_edits:
             actions.append(action(title, data=data))
-        elif (edit := await _edit_for(session, document, passage, kind)) is not None:
-            actions.append(action(title, edit=edit))
+            continue
+        with suppress(_NotReadable):
+            if (edit := await _edit_for(session, document, passage, kind)) is not None:
+                actions.append(action(title, edit=edit))
     if file_of(document) is not None:
         command = types.Command("Ignore", protocol.COMMAND_IGNORE, arguments=where)
         actions.append(action("Ignore this passage, with a reason", command=command))
@@ -139,15 +147,19 @@ def _is_possible(session: Session, document: Document, passage: Passage, kind: s
     return is_open or session.client.creates_files or notices.is_file()
 
 
-async def resolve(session: Session, action: types.CodeAction) -> types.CodeAction:
+async def resolve(session: Session, editor: Editor, action: types.CodeAction) -> types.CodeAction:
     """Make the edit of an action that is about to be taken."""
     data = action.data if isinstance(action.data, dict) else {}
     document = session.documents.get(str(data.get("uri", "")))
     if document is None:
         return action
     passage = await passage_of(session, document, str(data.get("id", "")))
-    if passage is not None:
+    if passage is None:
+        return action
+    try:
         action.edit = await _edit_for(session, document, passage, str(data.get("action", "")))
+    except _NotReadable as problem:
+        editor.warn(str(problem))
     return action
 
 
@@ -161,7 +173,7 @@ async def passage_of(session: Session, document: Document, identity: str) -> Pas
 async def _edit_for(
     session: Session, document: Document, passage: Passage, kind: str
 ) -> types.WorkspaceEdit | None:
-    """None where it is done already, or the file cannot be read."""
+    """None where it is done already. Raises _NotReadable."""
     text = await text_of(session, passage.match.source)
     holders = crediting.holders_in(text or "")
     if kind == _COMMENT:
@@ -197,8 +209,9 @@ async def _notice_edit(
     if shown is None:
         try:
             old = await session.lookups.run(_read, file)
-        except (OSError, ValueError):
-            return None  # what cannot be read must not be written to
+        except (OSError, ValueError) as error:  # what cannot be read must not be written to
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise _NotReadable(f"{file} is left as it is: {why}") from None
     else:
         old = shown.text
     if old is not None and crediting.has_section(old, source):

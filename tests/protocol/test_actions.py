@@ -192,6 +192,20 @@ def test_notices_that_are_there_are_added_to_and_nothing_twice(
     assert change["textDocument"] == {"uri": shown, "version": 1}
 
 
+def test_notices_that_cannot_be_read_are_left_as_they_are_and_named(
+    person: Person, project: Path
+) -> None:
+    notices = project / "THIRD_PARTY_NOTICES.md"
+    notices.write_bytes("# Notizen, größere".encode("latin-1"))
+    uri = opened(person, project, tiny_corpus.INTERVALS)
+    seen = len(person.client.notes)
+
+    action = person.action(uri, 8, "Add spans 1.2")
+    assert "edit" not in person.client.request("codeAction/resolve", action)
+    told = person.client.wait_for(lambda note: note["method"] == "window/showMessage", since=seen)
+    assert told["params"]["message"] == f"Footnote: {notices} is left as it is: it is not UTF-8"
+
+
 def test_a_passage_is_ignored_for_a_reason_and_comes_back_when_it_is_edited(
     person: Person, project: Path
 ) -> None:
