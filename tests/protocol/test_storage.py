@@ -21,12 +21,12 @@ FULL = (
 )
 
 
-def scripted(folder: Path) -> dict[str, str]:
-    """Settings with a model that goes on with the one document of the tiny corpus."""
+def scripted(folder: Path) -> dict[str, object]:
+    """A model that goes on with the one document of the tiny corpus, and time to look that up."""
     lines = tiny_corpus.INTERVALS.splitlines(keepends=True)
     script = folder / "script.json"
     script.write_text(json.dumps({"rules": [{"text": "".join(lines[3:])}]}))
-    return {"model": f"scripted:{script}"}
+    return {"model": f"scripted:{script}", "attribution": {"budgetMs": 1000}}
 
 
 def test_on_a_full_disk_suggestions_are_cited_and_the_log_of_them_is_missed_once(
