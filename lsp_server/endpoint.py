@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.api import Completion, ModelUnavailable
 from lsp_server import citations, shapes, verdicts, web, wire
 from lsp_server.cache import Suggestion
+from lsp_server.exclusions import pattern_of
 from lsp_server.features.loading import load_model, open_index, opened
 from lsp_server.scheduler import ASLEEP, READY, UNAVAILABLE, EngineThread, LookupThread
 from lsp_server.session import Session
@@ -179,8 +180,8 @@ class Endpoint:
     ) -> tuple[Completion, tuple[Match, ...] | None]:
         """A completion and its matches, where the index told them in time."""
         session = self._session
-        if not session.settings.enabled:
-            return Completion("", "gated:off"), None
+        if (why := _gate(gap, session.settings)) is not None:
+            return Completion("", f"gated:{why}"), None
         if session.engine.state.name == ASLEEP:
             session.engine.wake()
         if session.engine.state.name == UNAVAILABLE:
@@ -222,6 +223,17 @@ class Endpoint:
             return await asyncio.wait_for(self._session.candidates.run(look_up), _PATIENCE_S)
         except TimeoutError:
             return None
+
+
+def _gate(gap: Gap, settings: Settings) -> str | None:
+    """Why nothing is suggested, as far as the request says where it is."""
+    if not settings.enabled:
+        return "off"
+    if not settings.languages.get(gap.language, True):
+        return "language-off"
+    if any(pattern_of(glob).fullmatch(gap.path) for glob in settings.exclude):
+        return "excluded"
+    return None
 
 
 def inserted(completion: Completion, suffix: str) -> str:

@@ -422,6 +422,19 @@ async def test_suggestions_that_are_switched_off_are_not_given_here() -> None:
 
 
 @pytest.mark.parametrize(
+    ("known", "why"),
+    [({"path": "app/.env"}, "gated:excluded"), ({"language": "markdown"}, "gated:language-off")],
+)
+async def test_where_a_request_says_where_it_is_the_settings_hold(
+    served: Served, known: dict[str, str], why: str
+) -> None:
+    _, told = await served.post("/infill", {**LLAMA_VIM, "footnote": known})
+
+    assert told["footnote"]["stop_reason"] == why
+    assert served.model.asked == []
+
+
+@pytest.mark.parametrize(
     ("text", "replaced", "left"),
     [("a, b)", ")", "a, b"), ("a)]", ")]", "a"), ("a):", ")", "a"), ("a", "", "a")],
 )
