@@ -184,6 +184,8 @@ def _inspect_file(
 ) -> Inspection:
     try:
         about = Path(path).stat()
+        if stat.S_ISDIR(about.st_mode):
+            return Inspection(path, skipped="a folder that cannot be read")
         if not stat.S_ISREG(about.st_mode):
             return Inspection(path, skipped="no regular file")
         if about.st_size > LARGEST:

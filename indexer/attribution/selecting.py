@@ -60,7 +60,8 @@ def _listed(folder: Path, names: Iterable[str]) -> Iterator[str]:
 
 
 def _walked(folder: Path, *, ignoring: bool) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
+    closed: list[str] = []
+    for parent, folders, files in os.walk(folder, onerror=lambda one: closed.append(one.filename)):
         here = Path(parent)
         entered = []
         for name in sorted(folders):
@@ -74,3 +75,4 @@ def _walked(folder: Path, *, ignoring: bool) -> Iterator[str]:
         folders[:] = entered
         paths = (here / name for name in sorted(files) if language_of(name))
         yield from (str(path) for path in paths if not path.is_symlink())
+    yield from closed  # a folder that nobody may read is told among what was not checked

@@ -237,7 +237,8 @@ def _remove(arguments: argparse.Namespace) -> int:
                 print(f"{place.name}: {_said(removal, count, undo=arguments.undo)}")
     if not found:
         print(
-            "footnote index: nothing of it is in an index; `footnote lookup` says what is",
+            "footnote index: nothing of it is in an index, or it is removed already; `footnote lookup` "
+            "says what is there",
             file=sys.stderr,
         )
     return 0 if found else 1

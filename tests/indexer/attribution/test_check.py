@@ -252,6 +252,24 @@ def test_what_is_no_file_or_no_name_is_told(
     assert captured.out.startswith("odd\\udcff.py:1-14")
 
 
+def test_a_folder_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.py").write_text(FOREIGN)
+    read = os.scandir
+
+    def scandir(path: str) -> Any:
+        if path.endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return read(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert check.main([str(tmp_path)]) == 0
+    said = capsys.readouterr().err
+    assert f"not checked: {tmp_path / 'closed'} (a folder that cannot be read)" in said
+
+
 def test_a_name_cannot_break_or_colour_the_line_it_is_told_on(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
