@@ -80,7 +80,7 @@ def sarif(inspections: Sequence[Inspection], run: Run) -> dict[str, Any]:
             {
                 "tool": {"driver": _driver()},
                 "columnKind": "unicodeCodePoints",
-                "originalUriBaseIds": {_ROOT: {"uri": run.root.as_uri().rstrip("/") + "/"}},
+                "originalUriBaseIds": {_ROOT: {"uri": run.root.as_uri().removesuffix("/") + "/"}},
                 "invocations": [_invocation(inspections, run, len(found) - len(shown))],
                 "taxonomies": [_taxonomy(spdx)],
                 "results": _results(shown, run.root, spdx),

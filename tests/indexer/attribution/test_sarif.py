@@ -101,6 +101,12 @@ def test_a_place_is_relative_to_the_root_with_lines_and_columns() -> None:
     assert run["columnKind"] == "unicodeCodePoints"
 
 
+def test_the_root_of_all_files_keeps_its_slashes() -> None:
+    log = sarif([], Run(Path("/"), RUN.started, RUN.ended, 0))
+
+    assert log["runs"][0]["originalUriBaseIds"] == {"SRCROOT": {"uri": "file:///"}}
+
+
 def test_a_file_elsewhere_has_its_whole_address_and_standard_input_a_name() -> None:
     def uri(path: str) -> Any:
         place = log_of(finding(), path=path)["results"][0]["locations"][0]
