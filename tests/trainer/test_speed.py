@@ -109,7 +109,9 @@ def test_one_that_fails_is_out_and_the_others_go_on():
 
 
 def test_a_process_that_ends_says_why(tmp_path):
-    task = Task("footnote", "tiny", (), str(tmp_path), str(tmp_path), "", "", 4, 2)
+    task = Task(
+        "footnote", "tiny", (), str(tmp_path), str(tmp_path), str(tmp_path / "run"), "", 4, 2
+    )
     sitting = Sitting(task, {})
 
     measured = take_turns([sitting], warm_up=1, rounds=1, steps=1)
