@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
 
 from indexer.attribution.builder import build_index
 from indexer.attribution.index import AttributionIndex
+from indexer.commands import check
 from indexer.document import Document, content_hash
 from indexer.shards import write_shards
 
@@ -141,3 +143,11 @@ def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def index(built_home: Path) -> AttributionIndex:
     return AttributionIndex.open(built_home / "index")
+
+
+@pytest.fixture
+def home(built_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of the commands: the shared one, which nobody writes to."""
+    monkeypatch.setenv("FOOTNOTE_HOME", str(built_home))
+    monkeypatch.setattr(check, "_PATIENCE_S", math.inf)  # whatever else the machine does
+    return built_home

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import subprocess
 import sys
@@ -22,12 +21,7 @@ from indexer.commands import check
 from tests.indexer.attribution.conftest import FOREIGN, LEDGER, QUEUE
 from tests.indexer.attribution.test_changes import git
 
-
-@pytest.fixture(autouse=True)
-def home(built_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FOOTNOTE_HOME", str(built_home))
-    monkeypatch.setattr(check, "_PATIENCE_S", math.inf)  # whatever else the machine does
-    return built_home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,11 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(autouse=True)
-def home(built_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("FOOTNOTE_HOME", str(built_home))
-    monkeypatch.setattr(check, "_PATIENCE_S", math.inf)  # whatever else the machine does
-    return built_home
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
@@ -234,14 +229,20 @@ def test_index_build_and_info_say_what_there_is(
     assert (info["documents"], info["corpus"], info["format"]) == (3, "tiny", 1)
 
 
-def test_index_info_finds_damage_that_opening_does_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def unhashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An index of one's own in which opening notices no damage, as in one of large files."""
     monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path))
     monkeypatch.setattr("indexer.attribution.schema.HASHED_AT_OPEN", 0)
     write_corpus(tmp_path, DOCUMENTS)
     index.main(["build", "--jobs", "1"])
-    blocks = tmp_path / "index" / "text.blocks"
+    return tmp_path / "index"
+
+
+def test_index_info_finds_damage_that_opening_does_not(
+    unhashed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = unhashed / "text.blocks"
     blocks.write_bytes(bytes([blocks.read_bytes()[0] ^ 1]) + blocks.read_bytes()[1:])
 
     assert check.main([str(tmp_path / "nothing.py")]) == 2
@@ -251,13 +252,9 @@ def test_index_info_finds_damage_that_opening_does_not(
 
 
 def test_looking_a_file_up_in_a_damaged_index_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    unhashed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path))
-    monkeypatch.setattr("indexer.attribution.schema.HASHED_AT_OPEN", 0)
-    write_corpus(tmp_path, DOCUMENTS)
-    index.main(["build", "--jobs", "1"])
-    files = tmp_path / "index" / "files.npy"
+    files = unhashed / "files.npy"
     files.write_bytes(files.read_bytes()[:128] + b"\x7f" * (files.stat().st_size - 128))
     (tmp_path / "near.py").write_text(LEDGER + FOREIGN)
     capsys.readouterr()
