@@ -166,14 +166,14 @@ class Client:
                 if self._ended or not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     raise ServerSilent(self._last_words("an expected notification did not come"))
 
-    def end(self, seconds: float = 10.0) -> int:
+    def end(self, seconds: float = _PATIENCE_S) -> int:
         """Shut down as the protocol says; returns the exit code."""
         if not self._ended:
             self.request("shutdown", seconds=seconds)
             self.notify("exit")
         return self.wait(seconds)
 
-    def wait(self, seconds: float = 10.0) -> int:
+    def wait(self, seconds: float = _PATIENCE_S) -> int:
         code = self._process.wait(seconds)
         for reader in self._readers:
             reader.join(seconds)

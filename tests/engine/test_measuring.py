@@ -52,7 +52,7 @@ def test_a_process_of_its_own_does_it_and_then_nothing_is_left_to_do(
     beside.begin()  # it is under way
     assert beside._process is running
 
-    assert running.wait(120) == 0
+    assert running.wait() == 0
     beside.begin()
     assert beside.due_s is None
     assert timings_of(file, checkpoint, Wish(threads=1))
@@ -85,7 +85,7 @@ def test_it_ends_with_who_started_it(tiny_folder: Path, tmp_path: Path) -> None:
 
     running.stdin.close()
 
-    assert running.wait(60) in (0, 1)
+    assert running.wait() in (0, 1)
 
 
 @pytest.mark.parametrize("model", ["scripted:echo", None])

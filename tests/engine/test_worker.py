@@ -57,6 +57,18 @@ class States:
         assert met, f"{name} not seen {times} times: {self.names}"
 
 
+class Sent(CancelToken):
+    """Tells when the request that it belongs to has been sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = threading.Event()
+
+    def when_cancelled(self, call: Callable[[], None]) -> None:
+        super().when_cancelled(call)
+        self.sent.set()
+
+
 Start = Callable[..., WorkerCompleter]
 
 
@@ -111,10 +123,10 @@ def test_the_child_gives_the_text_that_this_process_gives(
 
 
 def test_starting_returns_at_once_and_states_are_told(tmp_path: Path, start: Start) -> None:
-    states = States()
-    worker = start(script(tmp_path, {"text": "x"}, load_ms=300), states)
+    assert start(script(tmp_path, load_ms=60_000)).state().name == "loading"
 
-    assert worker.state().name == "loading"
+    states = States()
+    worker = start(script(tmp_path, {"text": "x"}), states)
     assert worker.describe().name == "scripted"
     assert states.names == [LOADING, READY]
     worker.close()
@@ -124,14 +136,14 @@ def test_starting_returns_at_once_and_states_are_told(tmp_path: Path, start: Sta
 def test_while_loading_the_unasked_get_nothing_and_the_asking_wait(
     tmp_path: Path, start: Start
 ) -> None:
-    worker = start(script(tmp_path, {"text": "x"}, load_ms=300))
+    worker = start(script(tmp_path, {"text": "x"}, load_ms=60_000))
     unasked = worker.complete(GAP, CompletionOptions(automatic=True), CancelToken())
     hurried = worker.complete(GAP, CompletionOptions(time_limit_ms=0.0), CancelToken())
-    asked = worker.complete(GAP, ASKED, CancelToken())
-
     assert unasked.stop_reason == "gated:loading"
     assert hurried.stop_reason == "gated:loading"
-    assert asked.text == "x"
+
+    slow = start(script(tmp_path, {"text": "x"}, load_ms=300))
+    assert slow.complete(GAP, ASKED, CancelToken()).text == "x"
 
 
 def test_cancelling_while_it_loads_ends_the_waiting(tmp_path: Path, start: Start) -> None:
@@ -264,15 +276,17 @@ def test_an_embedded_model_that_is_missing_is_said_at_once(
 def test_closing_ends_the_child_and_whoever_waits(tmp_path: Path, start: Start) -> None:
     worker = start(script(tmp_path, {"text": "x", "delay_ms": 60_000}))
     worker.describe()
+    token = Sent()
     number = worker.process_id
     assert number is not None
     found: list[str] = []
     waiting = threading.Thread(
-        target=lambda: found.append(worker.complete(GAP, ASKED, CancelToken()).stop_reason)
+        target=lambda: found.append(worker.complete(GAP, ASKED, token).stop_reason)
     )
     waiting.start()
+    token.sent.wait()
     worker.close()
-    waiting.join(timeout=10)
+    waiting.join()
 
     assert found in (["gated:restarting"], ["gated:closed"])
     with pytest.raises(ProcessLookupError):
@@ -285,7 +299,7 @@ def test_closing_ends_the_child_and_whoever_waits(tmp_path: Path, start: Start) 
 def test_closing_while_it_loads_ends_the_child(tmp_path: Path, start: Start) -> None:
     worker = start(script(tmp_path, load_ms=60_000))
     worker.close()
-    worker._watcher.join(timeout=30)
+    worker._watcher.join()
 
     assert worker.process_id is None
     with pytest.raises(ModelUnavailable, match="closed"):

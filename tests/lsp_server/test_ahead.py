@@ -10,7 +10,7 @@ import pytest
 from engine.api import Completion, CompletionOptions, Gap
 from lsp_server import ahead
 from lsp_server.asks import ask_at
-from lsp_server.documents import Document, Documents
+from lsp_server.documents import Document, Documents, Place
 from lsp_server.scheduler import ASLEEP, LOADING, READY, UNAVAILABLE, EngineState, LookupThread
 from lsp_server.session import Session
 from lsp_server.settings import parse
@@ -149,7 +149,7 @@ async def test_after_an_answer_there_is_nothing_to_read(engine: Engine) -> None:
 
 async def shown(session: Session, document: Document) -> None:
     """One suggestion is asked for and shown."""
-    ask = ask_at(document, 4, automatic=True)
+    ask = ask_at(document, document.offset(document.edited_place or Place(0, 4)), automatic=True)
     entry = session.trace.begin(file="a.py", language="python", line=1, trigger="automatic")
     (suggestion,) = await suggest(session, ask, entry)
     ahead.shown(session, ask, suggestion)
@@ -173,6 +173,22 @@ async def test_where_nothing_follows_it_is_not_tried_again(engine: Engine) -> No
     engine.texts = ["one"]
     document = opened(session)
     for _ in range(3):
+        await shown(session, document)
+        await rested(session)
+
+    assert (len(engine.done), engine.asked) == (1, 1)
+
+
+async def test_what_follows_is_known_while_the_suggestion_is_typed(engine: Engine) -> None:
+    session = session_of(engine, completion={"minShowDelayMs": 0, "maxDebounceMs": 0})
+    engine.texts = ["one", "two"]
+    document = opened(session)
+    await shown(session, document)
+    await rested(session)
+    for stroke in "on":
+        end = document.end()
+        document.replace(end, end, stroke)
+        document.version += 1
         await shown(session, document)
         await rested(session)
 

@@ -63,8 +63,14 @@ class Found:
 class Served:
     """An endpoint, and somebody who asks it."""
 
-    def __init__(self, session: Session, model: Model, port: int) -> None:
-        self.session, self.model, self.port = session, model, port
+    def __init__(self, endpoint: Endpoint, model: Model, port: int) -> None:
+        self.endpoint, self.model, self.port = endpoint, model, port
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for what is being computed."""
+        work = self.endpoint._work
+        return 0 if work is None else work.n_waiting
 
     async def opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(web.LOOPBACK, self.port)
@@ -127,8 +133,9 @@ async def serving(mode: str = "warn", **settings: Any) -> AsyncIterator[Served]:
     )
     engine.start()
     try:
-        async with Endpoint(session, clock=lambda: 5.0).listening(0) as port:
-            yield Served(session, model, port)
+        endpoint = Endpoint(session, clock=lambda: 5.0)
+        async with endpoint.listening(0) as port:
+            yield Served(endpoint, model, port)
     finally:
         engine.close()
 
@@ -303,6 +310,7 @@ async def test_the_newest_gap_wins_and_equal_ones_share_an_answer(served: Served
     assert (status, told["content"]) == (200, "")
     assert told["footnote"]["stop_reason"] == "superseded"
 
+    await until(lambda: served.waiting == 3)
     served.model.slow = False
     answers = await asyncio.gather(*newer)
     assert [told["content"] for _, told in answers] == ["x + 1"] * 3

@@ -68,7 +68,7 @@ class States:
 
     def wait_for(self, name: str, times: int = 1) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self.seen.count(name) >= times, 10)
+            assert self._changed.wait_for(lambda: self.seen.count(name) >= times, 60)
 
 
 def started(load: Callable[[], Gate]) -> tuple[EngineThread, States]:
@@ -83,7 +83,7 @@ async def test_a_newer_request_supersedes_the_running_one() -> None:
     thread, states = started(lambda: gate)
     states.wait_for(READY)
     older = asyncio.ensure_future(thread.complete(Gap("older", ""), OPTIONS))
-    await asyncio.to_thread(gate.begun.wait, 10)
+    await asyncio.to_thread(gate.begun.wait, 60)
     newer = asyncio.ensure_future(thread.complete(Gap("newer", ""), OPTIONS))
 
     assert (await older).stop_reason == "superseded"
@@ -98,7 +98,7 @@ async def test_what_is_done_ahead_waits_for_what_is_asked_and_gives_way_to_it() 
     thread, states = started(lambda: gate)
     states.wait_for(READY)
     asked = asyncio.ensure_future(thread.complete(Gap("asked", ""), OPTIONS))
-    await asyncio.to_thread(gate.begun.wait, 10)
+    await asyncio.to_thread(gate.begun.wait, 60)
     replaced = asyncio.ensure_future(thread.ahead(Gap("replaced", ""), OPTIONS))
     await asyncio.sleep(0)
     ahead = asyncio.ensure_future(thread.ahead(Gap("ahead", ""), OPTIONS))
@@ -113,7 +113,7 @@ async def test_what_is_done_ahead_waits_for_what_is_asked_and_gives_way_to_it() 
     gate.open.clear()
     gate.begun.clear()
     ahead = asyncio.ensure_future(thread.ahead(Gap("ahead", ""), OPTIONS))
-    await asyncio.to_thread(gate.begun.wait, 10)
+    await asyncio.to_thread(gate.begun.wait, 60)
     asked = asyncio.ensure_future(thread.complete(Gap("asked", ""), OPTIONS))
     assert (await ahead).stop_reason == "superseded"
     gate.open.set()
@@ -127,7 +127,7 @@ async def test_what_is_done_ahead_waits_for_the_model() -> None:
     gate.open.set()
 
     def load_slowly() -> Gate:
-        hold.wait(10)
+        hold.wait(60)
         return gate
 
     thread, _ = started(load_slowly)
@@ -144,7 +144,7 @@ async def test_cancelling_the_waiter_stops_the_work() -> None:
     thread, states = started(lambda: gate)
     states.wait_for(READY)
     asked = asyncio.ensure_future(thread.complete(Gap("x", ""), OPTIONS))
-    await asyncio.to_thread(gate.begun.wait, 10)
+    await asyncio.to_thread(gate.begun.wait, 60)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
@@ -190,11 +190,11 @@ def test_a_restart_during_loading_ends_with_the_new_model() -> None:
 
     def load_slowly() -> Gate:
         loading.set()
-        hold.wait(10)
+        hold.wait(60)
         return slow
 
     thread, states = started(load_slowly)
-    assert loading.wait(10)
+    assert loading.wait(60)
     thread.restart(lambda: fast)
     hold.set()
     states.wait_for(READY)
@@ -231,7 +231,7 @@ def test_closing_closes_the_model_once() -> None:
     thread, states = started(lambda: gate)
     states.wait_for(READY)
     thread.close()
-    thread._thread.join(10)
+    thread._thread.join(60)
 
     assert gate.closed == 1
 
@@ -250,7 +250,7 @@ async def test_a_lookup_nobody_waits_for_is_not_begun() -> None:
     lookups = LookupThread("test")
     hold = threading.Event()
     begun: list[str] = []
-    blocking = asyncio.ensure_future(lookups.run(hold.wait, 10))
+    blocking = asyncio.ensure_future(lookups.run(hold.wait, 60))
     unwanted = asyncio.ensure_future(lookups.run(begun.append, "unwanted"))
     await asyncio.sleep(0)
     unwanted.cancel()

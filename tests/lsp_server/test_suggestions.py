@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from lsp_server.asks import LARGEST_DOCUMENT, ask_at
@@ -61,21 +59,28 @@ def test_a_gate_names_its_reason(doc: Document, settings: dict, why: str | None)
     assert gate(ask_at(doc, 0, automatic=True), read, IgnoreFiles()) == why
 
 
-def test_the_wait_adapts_to_the_typist_and_is_capped() -> None:
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> float:
+    """A clock that stands still."""
+    monkeypatch.setattr("lsp_server.suggestions.time.monotonic", lambda: 100.0)
+    return 100.0
+
+
+def test_the_wait_adapts_to_the_typist_and_is_capped(now: float) -> None:
     typed = document()
     ask = ask_at(typed, 4, automatic=True)
     assert debounce_seconds(ask, Settings()) == 0.0  # nobody has typed yet
 
-    typed.edited_at = time.monotonic()
+    typed.edited_at = now
     typed.keystroke_gap_ms = 10_000.0
-    assert 0.05 < debounce_seconds(ask, Settings()) <= 0.075
+    assert debounce_seconds(ask, Settings()) == pytest.approx(0.075)
     typed.keystroke_gap_ms = 0.0
     assert debounce_seconds(ask, Settings()) == 0.0
 
 
-def test_after_an_opener_there_is_nothing_to_wait_for() -> None:
+def test_after_an_opener_there_is_nothing_to_wait_for(now: float) -> None:
     typed = document("print(")
-    typed.edited_at = time.monotonic()
+    typed.edited_at = now
     typed.keystroke_gap_ms = 10_000.0
     assert debounce_seconds(ask_at(typed, 6, automatic=True), Settings()) == 0.0
 

@@ -110,7 +110,7 @@ async def test_a_verdict_is_waited_for_while_the_suggestion_waits_for_its_moment
         {"attribution": {"budgetMs": 0}, "completion": {"maxDebounceMs": 0, "minShowDelayMs": 2000}}
     )
     document = session.documents.open("file:///a.py", "python", 1, "x = ")
-    document.edited_at = time.monotonic()
+    document.edited_at = time.monotonic() + 60  # it is shown in a minute, if that were waited for
     asyncio.get_running_loop().call_later(0.01, index.may_answer.set)
     monkeypatch.setattr(suggestions, "_wait", at_once)
     entry = session.trace.begin(file="", language="python", line=1, trigger="automatic")

@@ -85,7 +85,10 @@ def test_marks_follow_the_text_and_go_with_the_document(editor: Editor) -> None:
     seen = len(editor.client.notes)
     editor.close_document(uri)
     cleared = editor.client.wait_for(
-        lambda note: note["method"] == "textDocument/publishDiagnostics", since=seen
+        lambda note: (
+            note["method"] == "textDocument/publishDiagnostics" and note["params"]["uri"] == uri
+        ),
+        since=seen,
     )
     assert cleared["params"]["diagnostics"] == []
 

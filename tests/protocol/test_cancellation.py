@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.editor import Editor, Stage, only_item
+from tests.support.editor import Editor, Stage, only_item, until
 
 CANCELLED = -32800
 
@@ -10,10 +10,12 @@ CANCELLED = -32800
 def test_the_newest_of_fifty_requests_is_answered_and_the_others_are_null(
     editor: Editor, stage: Stage
 ) -> None:
-    stage.write({"text": "value", "delay_ms": 300})
+    stage.write({"text": "value", "held": True})
     uri, at = editor.open_at("x = <CURSOR>")
 
     asked = [editor.ask(uri, at) for _ in range(50)]
+    editor.heard()
+    stage.go()
     replies = [editor.client.reply(each) for each in asked]
 
     assert all("error" not in reply for reply in replies)
@@ -24,7 +26,7 @@ def test_the_newest_of_fifty_requests_is_answered_and_the_others_are_null(
 
 
 def test_a_request_for_another_document_supersedes_too(editor: Editor, stage: Stage) -> None:
-    stage.write({"text": "value", "delay_ms": 200})
+    stage.write({"when": "first = ", "text": "value", "delay_ms": 60_000}, {"text": "value"})
     first = editor.ask(*editor.open_at("first = <CURSOR>"))
     second = editor.ask(*editor.open_at("second = <CURSOR>"))
 
@@ -62,10 +64,13 @@ def test_a_cancel_after_the_answer_is_no_trouble(editor: Editor, stage: Stage) -
 def test_a_change_during_the_work_makes_the_answer_null_and_is_remembered(
     editor: Editor, stage: Stage
 ) -> None:
-    stage.write({"text": "value_one", "delay_ms": 200})
+    stage.write({"text": "value_one", "held": True})
     uri, at = editor.open_at("x = <CURSOR>")
     asked = editor.ask(uri, at)
+    until(lambda: "x = " in stage.began())
     behind = editor.type(uri, at, "val")
+    editor.heard()
+    stage.go()
 
     assert editor.client.reply(asked)["result"] is None
     # What was typed is how the suggestion begins, so the rest of it needs no second call.
@@ -98,9 +103,12 @@ def test_a_hover_does_not_wait_for_the_model(editor: Editor, stage: Stage) -> No
 
 
 def test_closing_the_document_makes_its_answer_null(editor: Editor, stage: Stage) -> None:
-    stage.write({"text": "value", "delay_ms": 100})
+    stage.write({"text": "value", "held": True})
     uri, at = editor.open_at("x = <CURSOR>")
     asked = editor.ask(uri, at)
+    until(lambda: "x = " in stage.began())
     editor.close_document(uri)
+    editor.heard()
+    stage.go()
 
     assert editor.client.reply(asked)["result"] is None

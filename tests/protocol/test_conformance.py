@@ -6,12 +6,11 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support import tiny_corpus
-from tests.support.editor import Editor, Stage, until
+from tests.support.editor import Editor, Stage, framed, until
 
 BURSTS, BURST = 20, 50  # the trace keeps the last 50 requests
 MOST_GROWTH = 24_000_000  # bytes; the documents that are opened and closed are twice that
@@ -30,10 +29,11 @@ def indexed(stage: Stage, home: Path, tcp: bool) -> Iterator[Editor]:
 def test_of_a_thousand_rapid_edits_with_requests_only_the_settled_ones_are_decoded(
     editor: Editor, stage: Stage
 ) -> None:
-    stage.write({"text": "value", "delay_ms": 100})
+    stage.write()
     uri, at = editor.open_at("x = <CURSOR>")
     early = 0
     for number in range(BURSTS):
+        stage.script({"text": "value", "held": True})
         messages, asked = [], []
         for stroke in range(BURST):
             version = 2 + number * BURST + stroke
@@ -44,6 +44,9 @@ def test_of_a_thousand_rapid_edits_with_requests_only_the_settled_ones_are_decod
         for each in asked:
             editor.client.expect(each)
         editor.client.send_bytes(b"".join(messages))
+        line = "x = " + "q" * (number + 1) * BURST
+        until(lambda line=line: line in stage.began())  # type: ignore[misc]
+        stage.go()
         replies = [editor.client.reply(each) for each in asked]
 
         assert [reply["result"] for reply in replies[:-1]] == [None] * (BURST - 1)
@@ -73,12 +76,15 @@ def test_a_document_that_is_closed_is_given_back(editor: Editor) -> None:
 def test_a_change_counts_whatever_version_it_names(
     editor: Editor, stage: Stage, version: int | None
 ) -> None:
-    stage.write({"text": "{before}", "delay_ms": 100})
+    stage.write({"text": "{before}", "held": True})
     uri, at = editor.open_at("old = <CURSOR>")
     asked = editor.ask(uri, at)
+    until(lambda: "old = " in stage.began())
     document = {"uri": uri, "version": version}
     whole = {"textDocument": document, "contentChanges": [{"text": "new = "}]}
     editor.client.notify("textDocument/didChange", whole)
+    editor.heard()
+    stage.go()
 
     assert editor.client.reply(asked)["result"] is None
     assert editor.suggestion(uri, at)["insertText"] == "new = new = "
@@ -177,11 +183,6 @@ def edit(uri: str, version: int, at: dict[str, int], text: str) -> bytes:
 def question(identity: str, uri: str, at: dict[str, int]) -> bytes:
     asked = {"textDocument": {"uri": uri}, "position": at, "context": {"triggerKind": 2}}
     return framed("textDocument/inlineCompletion", asked, id=identity)
-
-
-def framed(method: str, params: Any, **more: Any) -> bytes:
-    content = json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode()
-    return b"Content-Length: %d\r\n\r\n%b" % (len(content), content)
 
 
 def resident(editor: Editor) -> int:

@@ -12,7 +12,7 @@ import pytest
 from indexer import Match, Source
 from indexer.attribution.ignoring import add_ignored
 from tests.support import tiny_corpus
-from tests.support.editor import GHOST, Editor, Stage, until
+from tests.support.editor import GHOST, Editor, Stage, framed, until
 
 PULL: dict[str, Any] = {
     "textDocument": {**GHOST["textDocument"], "diagnostic": {"dynamicRegistration": True}},
@@ -175,14 +175,21 @@ def test_a_client_that_asks_hears_when_there_is_something_else(pulling: Editor) 
 
 
 def test_an_edit_ends_what_was_asked_about_the_text_before(pulling: Editor) -> None:
-    settings = {"footnote": {"attribution": {"diagnosticsDelayMs": 50}}}
+    settings = {"footnote": {"attribution": {"diagnosticsDelayMs": 500}}}
     pulling.client.notify("workspace/didChangeConfiguration", {"settings": settings})
     uri = pulling.open(tiny_corpus.INTERVALS)
-    at = {"line": 0, "character": 0}
-    pulling.type(uri, at, "x\n")
-    asked = pulling.client.ask("textDocument/diagnostic", {"textDocument": {"uri": uri}})
-    pulling.type(uri, at, "y\n")
-    reply = pulling.client.reply(asked)
+    start = {"line": 0, "character": 0}
+    pulling.type(uri, start, "x\n")
+    edit = {
+        "textDocument": {"uri": uri, "version": 3},
+        "contentChanges": [{"range": {"start": start, "end": start}, "text": "y\n"}],
+    }
+    pulling.client.expect("before")
+    pulling.client.send_bytes(
+        framed("textDocument/diagnostic", {"textDocument": {"uri": uri}}, id="before")
+        + framed("textDocument/didChange", edit)
+    )
+    reply = pulling.client.reply("before")
 
     assert reply["error"]["code"] == -32802
     assert reply["error"]["data"] == {"retriggerRequest": False}

@@ -76,6 +76,7 @@ def test_where_nothing_differs_nothing_is_said_to(modern: Editor) -> None:
 
 def test_without_markdown_the_hover_is_plain(plain: Editor) -> None:
     uri = plain.open(tiny_corpus.RENAMED)
+    plain.diagnostics(uri)
     hover = plain.hover(uri, {"line": 8, "character": 0})
     text = hover["contents"]["value"]
 

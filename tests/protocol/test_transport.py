@@ -38,7 +38,7 @@ def test_a_port_serves_one_editor_of_this_machine() -> None:
         assert stream.read() == b""
         stream.close()
 
-    assert process.wait(10) == 0
+    assert process.wait() == 0
     assert process.stdout.read() == ""
     process.stdout.close()
     process.stderr.close()

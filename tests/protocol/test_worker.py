@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from lsp_server.client import SERVER
 from lsp_server.commands.complete import main
 from tests.support.casefile import cut
-from tests.support.editor import NO_INDEX, Editor
+from tests.support.editor import NO_INDEX, Editor, until
 
 CANCELLED = -32800
 TELLING = "scripted:{path}|{language}|{prefix}|{suffix}"
@@ -115,14 +115,8 @@ def model_state(note: dict) -> str:
 
 
 def children_of(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task")
     found = []
-    for task in listed.iterdir():
-        found += [int(each) for each in (task / "children").read_text().split()]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):  # the thread has ended meanwhile
+            found += [int(each) for each in (task / "children").read_text().split()]
     return found
-
-
-def until(happened: object) -> None:
-    """Wait until something is so; the test's own time limit ends a vain wait."""
-    while not happened():  # type: ignore[operator]
-        time.sleep(0.02)

@@ -55,10 +55,15 @@ class Stage:
 
     def script(self, *rules: Mapping[str, Any], **script: Any) -> None:
         """Another script for the calls from now on."""
+        (self.folder / "go").unlink(missing_ok=True)
         text = json.dumps({"rules": list(rules), **script})
         fresh = self.folder / "script.new"
         fresh.write_text(text)
         fresh.replace(self.folder / "script.json")
+
+    def go(self) -> None:
+        """Let the calls that are held answer, until there is another script."""
+        (self.folder / "go").touch()
 
     def calls(self) -> list[dict[str, Any]]:
         """Those for text."""
@@ -253,6 +258,10 @@ class Editor:
         )
         return note["params"]["diagnostics"]
 
+    def heard(self) -> None:
+        """Wait until the server has begun with everything that it was sent."""
+        self.client.request("footnote/explain")
+
     def reasons(self) -> list[str]:
         """Why the last requests ended as they did, newest first."""
         requests = self.client.request("footnote/explain")["requests"]
@@ -263,6 +272,12 @@ def until(happened: Callable[[], object]) -> None:
     """Wait until something is so; the test's own time limit ends a vain wait."""
     while not happened():
         time.sleep(0.02)
+
+
+def framed(method: str, params: Any, **more: Any) -> bytes:
+    """A message as it is sent, so that several go together."""
+    content = json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(content), content)
 
 
 def only_item(result: Any) -> dict[str, Any] | None:

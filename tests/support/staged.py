@@ -4,9 +4,10 @@ Run as `python -I tests/support/staged.py STAGE [--tcp 0]`, where STAGE is a fol
 read at every call, so that a test can change it while the server runs:
 
     {"load_ms": 0, "load_error": "", "rules": [{"when": "end of the text before the cursor",
-      "text": "{before}|{after}", "delay_ms": 0, "error": "", "replace_after": 0, "others": []}]}
+      "text": "{before}|{after}", "delay_ms": 0, "held": false, "error": "", "replace_after": 0,
+      "others": []}]}
 
-The first rule whose `when` fits counts. In the text, {before} and {after} are the line around the
+The first rule whose `when` fits counts; `held` waits until there is a file `go` beside the script. In the text, {before} and {after} are the line around the
 cursor, {prefix} and {suffix} all of it, {calls} the number of this call; `others` are texts too,
 given where several candidates are wanted; where `text` goes a banned way `instead` is said. `calls.jsonl` records
 each call: what was asked, and how it ended. With {"model": FOLDER} in the script at the start a
@@ -51,6 +52,7 @@ class StagedCompleter:
         self._real = load(folder, threads=1) if folder else None
 
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
+        rules = self.script()["rules"]  # whoever reads that it began may write others
         self.record_line({"began": gap.prefix.rpartition("\n")[2]})
         if self._real is not None:
             found = self._real.complete(gap, options, cancel)
@@ -59,15 +61,11 @@ class StagedCompleter:
             return found
         self._calls += options.max_new_tokens != 0
         rule = next(
-            (rule for rule in self.script()["rules"] if gap.prefix.endswith(rule.get("when", ""))),
+            (rule for rule in rules if gap.prefix.endswith(rule.get("when", ""))),
             {"text": ""},
         )
-        ended = "done"
-        deadline = time.monotonic() + rule.get("delay_ms", 0) / 1000
-        while time.monotonic() < deadline and not cancel.cancelled:
-            time.sleep(0.002)
-        if cancel.cancelled:
-            ended = "cancelled"
+        self._take_time(rule, cancel)
+        ended = "cancelled" if cancel.cancelled else "done"
         self._record(gap, options, ended)
         if options.max_new_tokens == 0:
             return Completion("", "length")
@@ -93,6 +91,14 @@ class StagedCompleter:
             replace_after=rule.get("replace_after", 0),
             alternatives=tuple(map(Alternative, others[: options.n_candidates - 1])),
         )
+
+    def _take_time(self, rule: dict[str, Any], cancel: CancelToken) -> None:
+        deadline = time.monotonic() + rule.get("delay_ms", 0) / 1000
+        is_held = rule.get("held", False)
+        while not cancel.cancelled and (
+            time.monotonic() < deadline or (is_held and not (self._stage / "go").exists())
+        ):
+            time.sleep(0.002)
 
     def describe(self) -> ModelInfo:
         return ModelInfo(NAME, "cpu", "none", 1, corpus_hash=self.script().get("corpus_hash", ""))

@@ -44,7 +44,7 @@ def test_an_interrupt_reaches_all_of_them():
         assert parent.stdout is not None
         assert parent.stdout.readline() == "ready\n"
         os.kill(parent.pid, signal.SIGINT)
-        _, errors = parent.communicate(timeout=60)
+        _, errors = parent.communicate()
 
     assert parent.returncode == 130
     assert errors == ""
