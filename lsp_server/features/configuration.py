@@ -32,13 +32,13 @@ async def changed(
     open_index: OpenIndex,
 ) -> None:
     """The editor has other settings now; reload what they concern."""
-    before = session.settings
     if session.client.configuration:
         told = await editor.configuration(reading.NAMESPACE)
     else:
         told = params.settings
         if isinstance(told, dict) and reading.NAMESPACE in told:
             told = told[reading.NAMESPACE]
+    before = session.settings  # of now: the first settings may have come in meanwhile
     _use(session, editor, told)
     now = session.settings
     if now == before:

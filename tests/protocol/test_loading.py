@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
-from tests.support.editor import GHOST, NO_INDEX, Editor, Stage
+from tests.support.editor import GHOST, NO_INDEX, Editor, Stage, until
 
 
 def test_requests_are_answered_while_the_model_loads_and_so_is_the_shutdown(stage: Stage) -> None:
@@ -80,6 +81,30 @@ def test_another_backend_is_loaded_when_the_settings_name_one(stage: Stage) -> N
         editor.client.wait_for(lambda note: _model_state(note) == "ready", since=seen)
 
     assert stage.loaded() == [("torch", "auto"), ("auto", "cpu")]
+
+
+def test_a_client_that_tells_of_its_settings_at_once_has_one_model_loaded(stage: Stage) -> None:
+    """Eglot and Zed do so, before they have answered what the settings are."""
+    stage.write({"text": "value"})
+    asked, told = "workspace/configuration", threading.Event()
+
+    def answer(_params: object) -> list[None]:
+        assert told.wait(30)
+        return [None]
+
+    with Editor(
+        stage.command,
+        capabilities={**GHOST, "workspace": {"configuration": True}},
+        answers={asked: answer},
+        options={"backend": "torch"},
+    ) as editor:
+        editor.client.notify("workspace/didChangeConfiguration", {"settings": {}})
+        told.set()
+        until(lambda: [ask["method"] for ask in editor.client.asked] == 2 * [asked])
+        editor.ready()
+        assert editor.suggestion(*editor.open_at("x = <CURSOR>")) is not None
+
+    assert stage.loaded() == [("torch", "auto")]
 
 
 def test_a_client_that_goes_away_takes_the_server_with_it(stage: Stage) -> None:
