@@ -143,7 +143,11 @@ class Endpoint:
         return "footnote" if info is None else info.name
 
     async def _filled(self, wanted: Wanted) -> Filled:
-        completion, matches = await self._shared(wanted.gap, wanted.options)
+        if wanted.gap.prefix or wanted.gap.suffix:
+            completion, matches = await self._shared(wanted.gap, wanted.options)
+        else:
+            # llama.vim and llama.vscode send other files ahead so, which are not read: nothing is displaced.
+            completion, matches = Completion("", "gated:empty"), None
         text, reason = inserted(completion, wanted.gap.suffix), completion.stop_reason
         if matches and self._session.settings.attribution.mode != "warn":
             text, reason, matches = "", "dropped:near-verbatim", None

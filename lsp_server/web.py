@@ -58,10 +58,10 @@ class Reply:
     def encoded(self, *, keep: bool) -> bytes:
         if self.is_stream:
             kind = "text/event-stream"
-            lines = [each if isinstance(each, str) else json.dumps(each) for each in self.values]
+            lines = [each if isinstance(each, str) else _told(each) for each in self.values]
             body = "".join(f"data: {line}\n\n" for line in lines).encode()
         else:
-            kind, body = "application/json", json.dumps(self.values[0]).encode() + b"\n"
+            kind, body = "application/json", _told(self.values[0]).encode() + b"\n"
         head = {
             "Content-Type": f"{kind}; charset=utf-8",
             "Content-Length": str(len(body)),
@@ -72,6 +72,11 @@ class Reply:
         told = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         status = f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\n"
         return f"{status}{told}\r\n".encode() + body
+
+
+def _told(value: Any) -> str:
+    """As llama.cpp writes it: llama.vim takes nothing for an answer that lacks `"content":"`."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def failure(status: HTTPStatus, message: str, kind: str = "invalid_request_error") -> Reply:

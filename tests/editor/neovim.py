@@ -15,9 +15,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = ROOT / "docs" / "editors" / "nvim"
+OUR_GHOSTS = "nvim.lsp.inline_completion"
+_QUIET = "vim.o.swapfile = false\nvim.o.shadafile = 'NONE'\n"
 _INIT = """
-vim.o.swapfile = false
-vim.o.shadafile = 'NONE'
 vim.opt.runtimepath:prepend({configuration})
 vim.lsp.config('footnote', {{ cmd = {command}, init_options = {options} }})
 vim.lsp.enable('footnote')
@@ -27,11 +27,11 @@ end, {{ expr = true }})
 """
 # What a person sees behind the text: the words of the ghost, lines joined.
 _GHOST = """
-local space = vim.api.nvim_get_namespaces()['nvim.lsp.inline_completion']
-local said = {}
-for _, mark in ipairs(space and vim.api.nvim_buf_get_extmarks(0, space, 0, -1, { details = true }) or {}) do
-  local lines = { mark[4].virt_text or {} }
-  vim.list_extend(lines, mark[4].virt_lines or {})
+local space = vim.api.nvim_get_namespaces()['{namespace}']
+local said = {{}}
+for _, mark in ipairs(space and vim.api.nvim_buf_get_extmarks(0, space, 0, -1, {{ details = true }}) or {{}}) do
+  local lines = {{ mark[4].virt_text or {{}} }}
+  vim.list_extend(lines, mark[4].virt_lines or {{}})
   for _, line in ipairs(lines) do
     said[#said + 1] = table.concat(vim.tbl_map(function(part) return part[1] end, line))
   end
@@ -52,8 +52,9 @@ return table.concat(said, '\\n')
 class Neovim:
     """One that runs."""
 
-    def __init__(self, program: str, socket: Path) -> None:
+    def __init__(self, program: str, socket: Path, ghosts: str) -> None:
         self._remote = (program, "--server", str(socket))
+        self._ghosts = ghosts
 
     def press(self, keys: str) -> None:
         self._run("--remote-send", keys)
@@ -64,7 +65,7 @@ class Neovim:
         return json.loads(self._run("--remote-expr", f"luaeval({code})"))
 
     def ghost(self) -> str:
-        return str(self.lua(_GHOST))
+        return str(self.lua(_GHOST.format(namespace=self._ghosts)))
 
     def floats(self) -> str:
         return str(self.lua(_FLOATS))
@@ -99,27 +100,28 @@ def program() -> str:
     return found
 
 
+def ours(options: dict[str, Any]) -> str:
+    """The configuration file that comes with Footnote, with these settings."""
+    command = ", ".join(map(json.dumps, (sys.executable, "-I", "-m", "lsp_server")))
+    return _INIT.format(
+        configuration=json.dumps(str(CONFIGURATION)),
+        command=f"{{ {command} }}",
+        options=f"vim.json.decode({json.dumps(json.dumps(options))})",
+    )
+
+
 @contextmanager
 def neovim(
-    folder: Path, file: str, options: dict[str, Any], env: dict[str, str]
+    folder: Path, file: str, init: str, env: dict[str, str], ghosts: str = OUR_GHOSTS
 ) -> Iterator[Neovim]:
-    """Open a file in a Neovim that has our configuration file and no other."""
-    command = "{{ {} }}".format(
-        ", ".join(map(json.dumps, (sys.executable, "-I", "-m", "lsp_server")))
-    )
-    settings = f"vim.json.decode({json.dumps(json.dumps(options))})"
-    init = folder / "init.lua"
-    told = {
-        "configuration": json.dumps(str(CONFIGURATION)),
-        "command": command,
-        "options": settings,
-    }
-    init.write_text(_INIT.format(**told))
+    """Open a file in a Neovim with this configuration and no other; `ghosts` is the namespace of ghost text."""
+    configuration = folder / "init.lua"
+    configuration.write_text(_QUIET + init)
     homes = {f"XDG_{kind}_HOME": str(folder) for kind in ("STATE", "CACHE", "DATA", "CONFIG")}
     socket = folder / "nvim.socket"
     with (folder / "nvim.log").open("w") as log:
         process = subprocess.Popen(
-            [program(), "--headless", "-u", str(init), "--listen", str(socket), file],
+            [program(), "--headless", "-u", str(configuration), "--listen", str(socket), file],
             cwd=folder,
             env={**os.environ, **homes, **env},
             stdin=subprocess.DEVNULL,
@@ -127,7 +129,7 @@ def neovim(
             stderr=log,
         )
     try:
-        opened = Neovim(program(), socket)
+        opened = Neovim(program(), socket, ghosts)
         opened.wait(socket.exists, bool)
         yield opened
         opened.press("<C-\\><C-n>:qa!<CR>")

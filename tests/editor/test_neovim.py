@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.editor.neovim import Neovim, neovim
+from tests.editor.neovim import Neovim, neovim, ours
 from tests.support import tiny_corpus
 
 RULES = [
@@ -24,7 +24,7 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neovim]:
     script.write_text(json.dumps({"rules": RULES}))
     (folder / "copied.py").write_text(f"import os\n\n\n{tiny_corpus.RENAMED}\n\nprint(os)\n")
     options = {"model": f"scripted:{script}"}
-    with neovim(folder, "copied.py", options, {"FOOTNOTE_HOME": str(home)}) as opened:
+    with neovim(folder, "copied.py", ours(options), {"FOOTNOTE_HOME": str(home)}) as opened:
         ready(opened)
         yield opened
 

@@ -190,7 +190,7 @@ async def test_llama_vim_reads_the_fields_that_it_asked_for(served: Served) -> N
     ]
 
 
-async def test_llama_vscode_reads_timings_and_has_its_context_read_ahead(served: Served) -> None:
+async def test_llama_vscode_reads_timings_and_has_a_text_read_ahead(served: Served) -> None:
     asked = {name: LLAMA_VIM[name] for name in LLAMA_VIM if name != "response_fields"}
     _, told = await served.post("/infill", asked)
 
@@ -199,10 +199,23 @@ async def test_llama_vscode_reads_timings_and_has_its_context_read_ahead(served:
     assert told["timings"]["predicted_per_second"] == 200.0
     assert (told["stop"], told["stop_type"], told["truncated"]) == (True, "eos", False)
 
-    only_read = {"input_prefix": "", "input_suffix": "", "input_extra": [], "n_predict": 0}
-    status, _ = await served.post("/infill", {**only_read, "prompt": "", "samplers": []})
+    status, _ = await served.post("/infill", {**asked, "n_predict": 0})
     assert status == 200
     assert served.model.asked[-1][1].max_new_tokens == 0
+
+
+@pytest.mark.parametrize("n_predict", [0, 1])  # llama.vim's, llama.vscode's
+async def test_other_files_sent_ahead_displace_nothing(served: Served, n_predict: int) -> None:
+    served.model.slow = True
+    running = asyncio.create_task(served.post("/infill", LLAMA_VIM))
+    await until(lambda: served.model.asked)
+    only = {"input_prefix": "", "prompt": "", "input_suffix": "", "n_predict": n_predict}
+    status, told = await served.post("/infill", {**LLAMA_VIM, **only, "response_fields": [""]})
+    served.model.slow = False
+
+    assert (status, told["footnote"]["stop_reason"]) == (200, "gated:empty")
+    assert (await running)[1]["content"] == "x + 1"
+    assert len(served.model.asked) == 1
 
 
 async def test_a_match_is_told_with_the_text(served: Served) -> None:

@@ -22,8 +22,10 @@ ASKED = {"input_prefix": "a\n", "prompt": "x = ", "input_suffix": "\n", "n_predi
 
 
 @contextmanager
-def alone(settings: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    settings.write_text('{"model": "scripted:echo"}')
+def alone(
+    settings: Path, *more: str, model: str = "scripted:echo"
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    settings.write_text(json.dumps({"model": model}))
     process = subprocess.Popen(
         [*SERVER, "--http", "0", "--settings", str(settings), *more],
         stderr=subprocess.PIPE,
