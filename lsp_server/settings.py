@@ -57,6 +57,13 @@ class CompletionSettings:
         minimum=0,
         maximum=60000,
     )
+    prompt_tokens: int = _setting(
+        0,
+        "Most tokens of the text around the cursor that the model reads; 0 is what it is best "
+        "served with. With more a jump to another place takes longer.",
+        minimum=0,
+        maximum=8192,
+    )
     min_confidence_percent: int = _setting(
         -1,
         "Automatic suggestions of which the model is less sure than this (the mean probability of "

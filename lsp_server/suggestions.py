@@ -95,12 +95,19 @@ async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion
     if session.engine.state.name != READY:
         raise NoSuggestion(f"model-{session.engine.state.name}")
     if ask.automatic and not joined:
-        await _wait(session, ask, debounce_seconds(ask, session.settings))
+        await _pause(session, ask, entry, debounce_seconds(ask, session.settings))
     generated = await _generate_and_warm(session, ask, entry, banned)
     shown_at = _shown_at(ask, session.settings)
     allowed = await _allowed(session, ask, entry, generated, shown_at=shown_at, banned=banned)
-    await _wait(session, ask, verdicts.seconds_until(shown_at))
+    await _pause(session, ask, entry, verdicts.seconds_until(shown_at))
     return allowed
+
+
+async def _pause(session: Session, ask: Ask, entry: Entry, seconds: float) -> None:
+    """Wait although nothing is left to do, and have the trace say for how long."""
+    waited = entry.details.get("waited_ms", 0.0)
+    entry.note(waited_ms=round(waited + seconds * 1000, 1))
+    await _wait(session, ask, seconds)
 
 
 async def _wait(session: Session, ask: Ask, seconds: float) -> None:

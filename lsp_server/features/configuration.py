@@ -61,9 +61,9 @@ def _marks(settings: reading.Settings) -> tuple[object, ...]:
     return wanted.diagnostics, wanted.permissive_severity, wanted.other_severity
 
 
-def _computed(settings: reading.Settings) -> tuple[str, str, str]:
-    """What decides who computes which model."""
-    return settings.model, settings.backend, settings.device
+def _computed(settings: reading.Settings) -> tuple[object, ...]:
+    """What decides who computes which model, and with how much memory."""
+    return settings.model, settings.backend, settings.device, settings.completion.prompt_tokens
 
 
 def _use(session: Session, editor: Editor, told: Any) -> None:

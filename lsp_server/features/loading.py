@@ -35,6 +35,7 @@ def load_model(settings: Settings) -> Completer:
         settings.model or None,
         backend=settings.backend,
         device=settings.device,
+        prompt_tokens=settings.completion.prompt_tokens,
         timings=data_home() / FILE,
     )
 

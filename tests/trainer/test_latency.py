@@ -12,7 +12,7 @@ from engine import CancelToken, Completion, CompletionOptions, Gap, ModelInfo
 from engine.backends import BACKENDS
 from tests.support.gguf import converted
 from tests.support.tiny import write_tiny
-from trainer.commands import bench
+from trainer.commands import bench, bench_completion
 from trainer.evaluation import llama_peer
 from trainer.evaluation.keystrokes import (
     ACCEPTED,
@@ -52,6 +52,12 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "source" / "latin.py").write_bytes(b"# \xe9\n" * 4000)
     (tmp_path / "source" / "picture.png").write_bytes(b"\x89PNG")
     return tmp_path / "source"
+
+
+@pytest.fixture(autouse=True)
+def engines_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server has tests of its own."""
+    monkeypatch.setattr(bench_completion, "through_protocol", lambda *_given, **_more: None)
 
 
 class Counting:

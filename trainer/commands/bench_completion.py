@@ -21,6 +21,7 @@ from engine.shape import Shape
 from indexer.home import held_out_folder
 from indexer.shards import CorpusUnavailable, read_documents
 from trainer.evaluation import llama_peer
+from trainer.evaluation.conversation import ServerLost
 from trainer.evaluation.floors import floors
 from trainer.evaluation.keystrokes import OPENED, TYPED, Session, folder_documents, sessions
 from trainer.evaluation.latency import (
@@ -38,6 +39,7 @@ from trainer.evaluation.latency import (
 )
 from trainer.evaluation.llama_peer import LlamaServer
 from trainer.evaluation.report import model_path, progress, quiet, table, write_json
+from trainer.evaluation.served import described, through_protocol
 
 if TYPE_CHECKING:
     from engine.local import LocalCompleter
@@ -55,7 +57,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         result = _measure(options)
-    except (CorpusUnavailable, ModelUnavailable, OSError, ValueError) as error:
+    except (CorpusUnavailable, ModelUnavailable, ServerLost, OSError, ValueError) as error:
         sys.stderr.write(f"footnote bench completion: {error}\n")
         return 2
     if options.json == "-":
@@ -88,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         help="at most (default: what the model is best served with)",
     )
     parser.add_argument("--alone", action="store_true", help="leave the others out")
+    parser.add_argument(
+        "--protocol", action="store_true", help="measure the server alone, through the protocol"
+    )
     parser.add_argument(
         "--device",
         choices=DEVICES,
@@ -124,12 +129,21 @@ def typing_sessions(folder: Path | None, count: int, keystrokes: int) -> list[Se
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    typed = typing_sessions(options.folder, options.sessions, options.keystrokes)
+    folder = model_path(options.model)
+    through = through_protocol(
+        typed, folder, device=options.device, prompt_tokens=options.prompt_tokens
+    )
+    if options.protocol:
+        return {"served": through}
+    return {**_engines(options, folder, typed), "served": through}
+
+
+def _engines(options: argparse.Namespace, folder: Path, typed: list[Session]) -> dict[str, Any]:
     import torch
 
     import engine
 
-    folder = model_path(options.model)
-    typed = typing_sessions(options.folder, options.sessions, options.keystrokes)
     started = time.perf_counter()
     worker = engine.load_in_worker(
         folder, device=options.device, prompt_tokens=options.prompt_tokens
@@ -333,6 +347,13 @@ def _agreement(engines: list[_Engine]) -> dict[str, float]:
 
 
 def _print(result: dict[str, Any]) -> None:
+    if result["served"] is not None:
+        print(*described(result["served"]), sep="\n", end="\n\n")
+    if "rows" in result:
+        _print_engines(result)
+
+
+def _print_engines(result: dict[str, Any]) -> None:
     model, threads = result["model"], result["threads"]
     print(result["machine"])
     print(
