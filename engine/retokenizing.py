@@ -28,22 +28,31 @@ class Retokenizer:
     def __init__(self, tokenizer: Vocabulary) -> None:
         self._tokenizer = tokenizer
         self._known: list[_Known] = []  # the last one used stands last
+        self._last: tuple[str, list[int]] = ("", [])
 
     def encode(self, text: str) -> list[int]:
-        return self._tokenizer.encode(text)
+        """As `Tokenizer.encode`, of a text that is often the last one once more, such as a path."""
+        if text != self._last[0]:
+            self._last = (text, self._tokenizer.encode(text))
+        return self._last[1].copy()
 
     def encode_with_starts(self, text: str) -> tuple[list[int], list[int]]:
         """As `Tokenizer.encode_with_starts`, of a text that `clean` leaves as it is."""
         if not self._tokenizer.is_local or len(text) < _LEAST:
             return self._tokenizer.encode_with_starts(text)
+        beginning = text[:_LEAST]
         common, place = max(
-            ((common_prefix(each.text, text), place) for place, each in enumerate(self._known)),
+            (
+                (common_prefix(each.text, text), place)
+                for place, each in enumerate(self._known)
+                if each.text.startswith(beginning)
+            ),
             default=(0, 0),
         )
-        if common >= _LEAST:
+        if common:
             known = self._known.pop(place)
         else:
-            del self._known[: len(self._known) + 1 - _MOST]
+            del self._known[: max(0, len(self._known) + 1 - _MOST)]
             known, common = _Known("", [], [], []), 0
         found = (
             known if common == len(text) == len(known.text) else self._again(known, text, common)

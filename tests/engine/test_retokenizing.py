@@ -119,3 +119,12 @@ def test_a_vocabulary_that_looks_at_the_beginning_is_always_asked_in_full() -> N
     for vocabulary in (blank_first, metaspace, alone):
         assert not Tokenizer(vocabulary).is_local
     assert all(each.is_local for each in TOKENIZERS.values())
+
+
+def test_texts_of_several_files_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Retokenizer(SHIPPED)
+    texts = [f"file_{number} = {number}\n" + TEXT for number in range(12)]
+    found = [known.encode_with_starts(text) for text in texts]
+    monkeypatch.setattr(Tokenizer, "encode_words", lambda self, text: pytest.fail("encoded anew"))
+
+    assert [known.encode_with_starts(text) for text in texts] == found
