@@ -8,9 +8,11 @@ that a word taken back is not shown twice, is kept while decoding: see engine.he
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from engine.brackets import CLOSERS, PAIRS, left_open, open_quote, scan, unclosed, unopened
 from engine.credentials import looks_secret
+from engine.prefixes import common_prefix
 from engine.repetition import loops, repeated_line
 from engine.scope import scope_end
 from engine.surroundings import Surroundings
@@ -159,7 +161,7 @@ def balanced(draft: Draft, around: Surroundings) -> Draft:
     A closer that the editor put behind the gap is overwritten when the text brings its own.
     """
     quote = open_quote(around.line_before, around.language)
-    waiting = _left_open(around)
+    waiting = cache(lambda: _left_open(around))  # looked for where a closer asks for it
     ready = _closers_behind(around)
     own: list[str] = []
     taken = 0
@@ -171,9 +173,9 @@ def balanced(draft: Draft, around: Surroundings) -> Draft:
                 return replace(draft, text=draft.text[:index].rstrip())
         elif taken < len(ready) and around.after[ready[taken]] == character:
             taken += 1
-        elif character not in CLOSERS or waiting is None:
+        elif character not in CLOSERS or waiting() is None:
             continue
-        elif not waiting or PAIRS[waiting.pop()] != character:
+        elif not (open_ := waiting()) or PAIRS[open_.pop()] != character:
             text = draft.text[:index].rstrip()
             return replace(draft, text=text, replace_after=_behind(ready, taken))
     # A closer behind the gap may still have to close what the text leaves open.
@@ -258,8 +260,13 @@ def _alike(one: str, other: str) -> bool:
 def within(one: str, other: str, limit: int) -> bool:
     """Whether at most `limit` insertions, deletions and changes make one text the other.
 
-    Levenshtein's table, of which only the band around the diagonal is filled in.
+    Levenshtein's table, of which only the band around the diagonal is filled in, and that only
+    between what both begin and end with.
     """
+    start = common_prefix(one, other)
+    one, other = one[start:], other[start:]
+    end = common_prefix(one[::-1], other[::-1])
+    one, other = one[: len(one) - end], other[: len(other) - end]
     row = {place: place for place in range(limit + 1)}
     for number, character in enumerate(one, 1):
         previous, row = row, {}
@@ -269,6 +276,8 @@ def within(one: str, other: str, limit: int) -> bool:
                 row.get(place - 1, _FAR) + 1,
                 previous.get(place - 1, _FAR) + (character != other[place - 1]) if place else _FAR,
             )
+        if not row or min(row.values()) > limit:
+            return False
     return row.get(len(other), _FAR) <= limit
 
 
