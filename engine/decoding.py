@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.api import Ban, CancelToken
 from engine.drafts import Lookup
+from engine.foreseen import Foreseen
 from engine.healing import Spellings
 from engine.network import Network, Scores
 from engine.prefix_cache import PrefixCache, blocks
@@ -73,32 +74,25 @@ def decode(
     deadline = float("inf") if request.deadline is None else request.deadline
     room = memory.capacity - len(request.prompt)
     said = _Said(decoder.tokenizer, request)
-    prompt = [*request.prompt, *said.tokens]
     steps = 0
-    reason: str | None = None
 
-    # 1. Reuse what the last prompt began with.
-    cached = ledger.rewind(prompt)
+    def interrupted() -> str | None:
+        if cancel.cancelled:
+            return "cancelled"
+        return "time" if clock() >= deadline else None
 
-    # 2. Prefill the rest, block by block.
-    scores: Scores = np.empty((0, 0), np.float32)  # [rows, vocabulary]
-    for position, block in blocks(prompt, cached, ledger.cuts):
-        if reason := _interrupted(cancel, clock, deadline):
-            break
-        is_last = position + len(block) == len(prompt)
-        scores = model.scores(block, position, memory, int(is_last))
-        ledger.store(block)
+    # 1. Reuse what is known of the prompt, and run the rest.
+    cached, behind, reason = _read(decoder, [*request.prompt, *said.tokens], interrupted)
     prefilled = clock()
 
-    # 3. Step, until something says stop. Guesses run along, and their scores wait in rows.
-    lookup = Lookup(prompt) if model.is_exact and reason is None else None
-    guesses: list[int] = []
-    row = 0
+    # 2. Step, until something says stop. Guesses run along, and their scores wait.
+    lookup = Lookup(())
     while reason is None:
+        assert behind is not None
         if said.n_shown >= request.max_new_tokens or len(said.tokens) >= room:
             reason = "length"
             break
-        token, certain = _next(decoder, scores[row], request, said)
+        token, certain = _next(decoder, behind.scores, request, said)
         if token in decoder.tokenizer.special_ids:
             reason = "end"
             said.note(certain)
@@ -106,23 +100,18 @@ def decode(
         if said.add(token):
             said.note(certain)
             reason = request.stop(said.text)
-        reason = reason or _interrupted(cancel, clock, deadline)
+        reason = reason or interrupted()
         left = min(request.max_new_tokens - said.n_shown, room - len(said.tokens))
         if reason is not None or left <= 0:
             continue
-        if row < len(guesses) and guesses[row] == token:
-            row += 1
-        else:
-            guesses, row = _guesses(lookup, said.tokens[-1 - row :], left - 1), 0
+        if not behind.follow(token):
+            text = [*request.prompt, *said.tokens]
+            run = [token, *(_guesses(lookup, text, left - 1) if model.is_exact else ())]
+            behind.extend(run, model.scores(run, len(text) - 1, memory, len(run)))
             steps += 1
-            scores = model.scores(
-                [token, *guesses],
-                len(request.prompt) + len(said.tokens) - 1,
-                memory,
-                1 + len(guesses),
-            )
-        if lookup is not None:
-            ledger.store([token])
+        ledger.store([token])
+    if behind is not None:
+        ledger.keep(behind)
 
     return Decoded(
         text=said.text,
@@ -136,6 +125,27 @@ def decode(
         entropies=said.entropies,
         others=said.others,
     )
+
+
+def _read(
+    decoder: Decoder, prompt: list[int], interrupted: Callable[[], str | None]
+) -> tuple[int, Foreseen | None, str | None]:
+    """Run what is not known of a prompt, block by block.
+
+    How many tokens were known; what stands behind the prompt, or why that is not known.
+    """
+    model, ledger = decoder.model, decoder.ledger
+    if (behind := ledger.take_up(prompt)) is not None:
+        return len(prompt), behind, None
+    cached = ledger.rewind(prompt)
+    scores: Scores = np.empty((0, 0), np.float32)  # [rows, vocabulary]
+    for position, block in blocks(prompt, cached, ledger.cuts):
+        if reason := interrupted():
+            return cached, None, reason
+        is_last = position + len(block) == len(prompt)
+        scores = model.scores(block, position, decoder.memory, int(is_last))
+        ledger.store(block)
+    return cached, Foreseen(prompt, scores[0]), None
 
 
 class _Said:
@@ -178,11 +188,9 @@ class _Said:
         return self._stream.text[len(self._owed) :]
 
 
-def _guesses(lookup: Lookup | None, new: list[int], most: int) -> list[int]:
-    """What may follow the text, with the tokens that are new since the last time."""
-    if lookup is None:
-        return []
-    lookup.add(new)
+def _guesses(lookup: Lookup, text: list[int], most: int) -> list[int]:
+    """What may follow a text, of which the lookup knows the beginning."""
+    lookup.add(text[len(lookup) :])
     return lookup.guess(min(_GUESSES, most))
 
 
@@ -212,6 +220,8 @@ def _next(
 
 def _banned(spellings: Spellings, bans: tuple[Ban, ...], said: _Said) -> frozenset[int]:
     """The tokens with which the text would leave for where it must not go."""
+    if not bans:
+        return frozenset()
     shown = said.text
     ways = (
         spellings.leading_into(said.owed + ban.after[len(shown) :], [ban.text])
@@ -219,9 +229,3 @@ def _banned(spellings: Spellings, bans: tuple[Ban, ...], said: _Said) -> frozens
         if ban.after.startswith(shown)
     )
     return frozenset().union(*ways)
-
-
-def _interrupted(cancel: CancelToken, clock: Callable[[], float], deadline: float) -> str | None:
-    if cancel.cancelled:
-        return "cancelled"
-    return "time" if clock() >= deadline else None

@@ -18,6 +18,9 @@ class Lookup:
     def __init__(self, tokens: Sequence[int]) -> None:
         self._text = bytearray(array("I", tokens))
 
+    def __len__(self) -> int:
+        return len(self._text) // _WIDTH
+
     def add(self, tokens: Sequence[int]) -> None:
         """Note what came."""
         self._text += array("I", tokens)

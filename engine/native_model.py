@@ -71,7 +71,7 @@ class NativeModel:
         self.parameters = self._load(dict(arrays))
         panel = int(self._library.footnote_panel())
         self._certainty = (ctypes.c_double * 2)()
-        self._scores = np.empty((_BATCH, -(-shape.vocabulary // panel) * panel), np.float32)
+        self._width = -(-shape.vocabulary // panel) * panel
 
     def __del__(self) -> None:
         if getattr(self, "_model", None):
@@ -129,15 +129,13 @@ class NativeModel:
     def scores(
         self, tokens: Sequence[int], position: int, cache: NativeKeyValues, wanted: int = 1
     ) -> Scores:
-        """As engine.network.Network has it. The scores stay as they are until the next call."""
+        """As engine.network.Network has it."""
         if position + len(tokens) > cache.capacity:
             raise ValueError(
                 f"{position + len(tokens)} tokens do not fit a cache of {cache.capacity}"
             )
         ids = np.array(tokens, np.int64)
-        found = self._scores
-        if wanted > len(found):
-            found = np.empty((wanted, found.shape[1]), np.float32)
+        found = np.empty((wanted, self._width), np.float32)
         place = 0
         for start in range(0, len(ids), _BATCH):
             part = ids[start : start + _BATCH]

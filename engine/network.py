@@ -65,7 +65,7 @@ class Network(Protocol[Memory]):
         """Run tokens that stand at `position` and after it; the scores behind the last `wanted`.
 
         What the cache holds before `position` is read, what it holds from there on is overwritten.
-        Returns [wanted, vocabulary]; ValueError when the cache is too small.
+        Returns [wanted, vocabulary], for the caller to keep; ValueError when the cache is too small.
         """
         ...
 

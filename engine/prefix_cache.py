@@ -4,13 +4,15 @@ A completion is the same to the last bit whether its prompt was cached or not. W
 depend on the rows that run with it, prompts are computed in blocks that begin at multiples of a
 grain, and only whole grains of prompts are kept: their keys and values then depend on nothing but
 the tokens up to their end. Recomputing the rest is the price. Where they do not, every token is
-kept, those that were written too.
+kept, those that were written too. What was computed behind the last prompt is kept beside it: see
+engine.foreseen.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
-from engine.cuts import COARSE, Cuts
+from engine.cuts import ANYWHERE, COARSE, Cuts
+from engine.foreseen import Foreseen
 from engine.prefixes import common_prefix
 
 Kept = TypeVar("Kept")
@@ -23,6 +25,7 @@ class PrefixCache:
 
     def __init__(self, cuts: Cuts = COARSE) -> None:
         self._tokens: list[int] = []
+        self._behind: Foreseen | None = None
         self.cuts = cuts
 
     def common(self, prompt: list[int]) -> int:
@@ -39,6 +42,19 @@ class PrefixCache:
         kept = self.common(prompt)
         del self._tokens[kept:]
         return kept
+
+    def take_up(self, prompt: list[int]) -> Foreseen | None:
+        """What is known behind a prompt, if it is where the model has been last; it is given away."""
+        behind, self._behind = self._behind, None
+        exact = self.cuts == ANYWHERE
+        found = behind and behind.taken_up(prompt, anywhere=exact)
+        if found and exact:
+            self._tokens = prompt.copy()
+        return found
+
+    def keep(self, behind: Foreseen) -> None:
+        """Note what is known behind a prompt. Nothing may run in this sequence but what is noted."""
+        self._behind = behind
 
     def store(self, tokens: Sequence[int]) -> None:
         """Note that these tokens were computed behind those noted; an open grain is not kept."""
