@@ -43,6 +43,7 @@ class CompletionOptions:
     multiline: bool | None = None  # None: decided from the text around the gap
     max_new_tokens: int | None = None  # None: 32 for a line, 128 for several; 0: read the prompt
     automatic: bool = False  # typed, not asked for: the gates of editors.md d.2 apply
+    in_comments: bool = True  # also in comments and docstrings, of what was not asked for
     time_limit_ms: float | None = None  # return the whole lines made so far when it is over
     banned: tuple[Ban, ...] = ()  # ways not to be taken (attribution: regenerate)
     # Automatic suggestions less sure than this (see Completion.confidence) are not shown; None:

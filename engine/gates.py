@@ -3,6 +3,7 @@
 import re
 
 from engine.api import CompletionOptions, Gap
+from engine.prose import in_prose
 
 # What an editor or a person leaves behind the gap when a line is being finished: closers, an end.
 _FINISHING = re.compile(r"[)>}\]\"'`]*\s*[:{;,]?")
@@ -14,7 +15,7 @@ def closed_gate(gap: Gap, options: CompletionOptions) -> str | None:
     """Why nothing is suggested here, or None.
 
     Inside a word nothing ever is. What was not asked for also wants the rest of the line to be
-    nothing but closers, and a document that has begun.
+    nothing but closers, and a document that has begun; a comment or docstring only if the options do.
     """
     follows = gap.suffix[:1]
     if follows.isalnum() or follows == "_":
@@ -27,4 +28,6 @@ def closed_gate(gap: Gap, options: CompletionOptions) -> str | None:
     seen = gap.prefix[-_LOOK:] + gap.suffix[:_LOOK]
     if len("".join(seen.split())) < _LEAST_TEXT:
         return "little-text"
+    if not options.in_comments and in_prose(gap.prefix, gap.language, whole=not gap.skipped):
+        return "comment"
     return None

@@ -4,19 +4,13 @@ import re
 from dataclasses import dataclass, replace
 
 from engine.api import CompletionOptions, Gap
+from engine.prose import in_prose, in_string
 from engine.window import unix_lines
 
 _BEFORE, _AFTER = 8_000, 4_000  # characters that the rules look at
 
-_HASH_COMMENTS = frozenset(
-    "python shellscript yaml toml ruby perl r julia makefile dockerfile cmake elixir nix "
-    "powershell coffeescript properties ini".split()
-)
-_DASH_COMMENTS = frozenset("lua sql haskell elm ada vhdl".split())
-_NO_COMMENTS = frozenset("markdown plaintext git-commit json html xml restructuredtext".split())
 # A line that ends so expects a block, or the rest of a list, on the lines below.
 _OPENER = re.compile(r"(?:[:{\[(]|=>|->)[ \t]*$")
-_BLOCK_COMMENT = re.compile(r"^[ \t]*/\*", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,52 +63,25 @@ def surroundings_of(gap: Gap, options: CompletionOptions) -> Surroundings:
         automatic=options.automatic,
         line_end=line_end,
     )
-    several = wants_several_lines(around) if options.multiline is None else options.multiline
+    several = options.multiline
+    if several is None:
+        whole = not gap.skipped and len(gap.prefix) <= _BEFORE
+        several = wants_several_lines(around, whole=whole)
     return replace(around, multiline=several)
 
 
-def wants_several_lines(around: Surroundings) -> bool:
-    """On a blank line, and behind what opens a block; never in a comment or inside a line."""
-    if around.line_after.strip() or in_block_comment(around.before, around.language):
-        return False
-    if not around.line_before.strip():
-        return True
-    return opens_block(around) and not in_comment(around.line_before, around.language)
+def wants_several_lines(around: Surroundings, *, whole: bool) -> bool:
+    """On a blank line, and behind what opens a block; never in prose, a string or inside a line.
 
-
-def in_block_comment(before: str, language: str) -> bool:
-    """Whether a gap behind this text is in a comment that began on a line of its own with `/*`."""
-    if comment_mark(language) != "//":
+    `whole` says that nothing stands before the text that is looked at.
+    """
+    line = around.line_before
+    if around.line_after.strip() or (line.strip() and not opens_block(around)):
         return False
-    start = max((found.start() for found in _BLOCK_COMMENT.finditer(before)), default=len(before))
-    return start < len(before) and "*/" not in before[start:]
+    return not (
+        in_prose(around.before, around.language, whole=whole) or in_string(line, around.language)
+    )
 
 
 def opens_block(around: Surroundings) -> bool:
     return _OPENER.search(around.line_before) is not None
-
-
-def comment_mark(language: str) -> str:
-    """What begins a comment to the end of the line in a language; empty if nothing does."""
-    if language in _NO_COMMENTS:
-        return ""
-    if language in _HASH_COMMENTS:
-        return "#"
-    return "--" if language in _DASH_COMMENTS else "//"
-
-
-def in_comment(line_before: str, language: str) -> bool:
-    """Whether a gap behind this text is in a comment that ends with the line."""
-    mark = comment_mark(language)
-    if not mark:
-        return False
-    quote = ""
-    for index, character in enumerate(line_before):
-        if quote:
-            if character == quote and line_before[index - 1] != "\\":
-                quote = ""
-        elif character in "\"'`":
-            quote = character
-        elif line_before.startswith(mark, index):
-            return True
-    return False

@@ -28,7 +28,7 @@ def rests(session: Session, document: Document, offset: int) -> None:
         session, ask_at(document, offset, automatic=True)
     ):
         return  # a suggestion was accepted, and the model is at work on what follows it
-    if session.settings.completion.warm_up:
+    if session.settings.completion.warm_up and not session.saves_battery:
         session.when_idle(_read(session, document, document.version, offset))
 
 
@@ -51,7 +51,7 @@ def was_asked(session: Session, document: Document, offset: int) -> bool:
 
 def shown(session: Session, ask: Ask, suggestion: Suggestion) -> None:
     """The typist reads a suggestion: soon what follows it is computed, as if it were accepted."""
-    if session.settings.completion.look_ahead:
+    if session.settings.completion.look_ahead and not session.saves_battery:
         session.when_idle(_look(session, ask, suggestion))
 
 

@@ -126,6 +126,16 @@ class SuggestionCache:
             replace(entry.suggestion, text=_remains(entry, prefix)) for entry in best_first
         )
 
+    def ends_block(self, *, uri: str, prefix: str) -> bool:
+        """Whether the text before the cursor ends with a suggestion of several lines, all of it."""
+        return any(
+            entry.context[0] == uri
+            and entry.length + len(entry.suggestion.text) == len(prefix)
+            and "\n" in entry.suggestion.text
+            and prefix.endswith(entry.suggestion.text)
+            for entry in self._entries.values()
+        )
+
     def made(self, key: str) -> Made | None:
         """A suggestion as it was made, whatever has been typed since."""
         if (entry := self._entries.get(key)) is None:

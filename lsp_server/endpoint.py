@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.api import Completion, ModelUnavailable
 from lsp_server import citations, shapes, verdicts, web, wire
 from lsp_server.cache import Suggestion
-from lsp_server.exclusions import pattern_of
+from lsp_server.exclusions import excluding
 from lsp_server.features.loading import load_model, open_index, opened
 from lsp_server.scheduler import ASLEEP, READY, UNAVAILABLE, EngineThread, LookupThread
 from lsp_server.session import Session
@@ -210,7 +210,13 @@ class Endpoint:
         limit = options.time_limit_ms or float(wanted.time_limit_ms) or None
         least = wanted.min_confidence_percent
         sure = None if least < 0 else least / 100
-        return replace(options, automatic=True, time_limit_ms=limit, min_confidence=sure)
+        return replace(
+            options,
+            automatic=True,
+            in_comments=wanted.in_comments,
+            time_limit_ms=limit,
+            min_confidence=sure,
+        )
 
     async def _matches(self, gap: Gap, completion: Completion) -> tuple[Match, ...] | None:
         index = self._session.index.index
@@ -235,7 +241,7 @@ def _gate(gap: Gap, settings: Settings) -> str | None:
         return "off"
     if not settings.languages.get(gap.language, True):
         return "language-off"
-    if any(pattern_of(glob).fullmatch(gap.path) for glob in settings.exclude):
+    if excluding(gap.path, settings.exclude) is not None:
         return "excluded"
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +40,11 @@ def pattern_of(glob: str) -> re.Pattern[str]:
     meaning = "".join(_MEANING.get(part, re.escape(part)) for part in parts)
     alternatives = re.sub(r"\\\{([^{}]*)\\\}", _alternatives, meaning)
     return re.compile(anywhere + alternatives, re.IGNORECASE)
+
+
+def excluding(path: str, globs: Iterable[str]) -> str | None:
+    """The first of the globs that fits a path with forward slashes."""
+    return next((each for each in globs if pattern_of(each).fullmatch(path)), None)
 
 
 def _alternatives(found: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from lsp_server import wire
 from lsp_server.cache import Made, SuggestionCache
 from lsp_server.capabilities import Client
 from lsp_server.exclusions import IgnoreFiles
+from lsp_server.power import Power
 from lsp_server.protocol import (
     ERROR,
     INACTIVE,
@@ -121,6 +122,7 @@ class Session:
     cache: SuggestionCache = field(default_factory=SuggestionCache)
     sources: SourceFiles = field(default_factory=lambda: SourceFiles(data_home() / "shown"))
     trace: Trace = field(default_factory=Trace)
+    power: Power = field(default_factory=Power)
     findings: dict[Document, Findings] = field(default_factory=dict)
     checking: dict[Document, Checking] = field(default_factory=dict)
     checks: dict[Document, asyncio.Task[None]] = field(default_factory=dict)  # and what comes after
@@ -134,6 +136,10 @@ class Session:
     looked_at: object | None = None  # the accepted suggestion that was followed up last
     _idle: asyncio.Task[None] | None = None  # what may be done when nothing is asked
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    @property
+    def saves_battery(self) -> bool:
+        return self.settings.completion.save_battery and self.power.on_battery
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run beside the messages; kept here, for asyncio itself keeps no task alive."""

@@ -27,6 +27,8 @@ _EXCLUDED = (
     "**/*.generated.*",
     "**/node_modules/**",
 )
+# As VS Code, Neovim and Emacs name them.
+_PROSE = ("plaintext", "text", "markdown", "git-commit", "gitcommit", "scminput")
 
 
 def _setting(default: Any, description: str, **limits: Any) -> Any:
@@ -71,6 +73,11 @@ class CompletionSettings:
         minimum=-1,
         maximum=100,
     )
+    in_comments: bool = _setting(
+        True,
+        "Suggest inside comments and docstrings while you type; a line at a time, as in strings. "
+        "Asking by a key brings a suggestion anywhere.",
+    )
     warm_up: bool = _setting(
         True,
         "Read the text around the cursor into the model when it rests there and nothing else is "
@@ -80,6 +87,11 @@ class CompletionSettings:
         True,
         "While a suggestion is shown and nothing else is asked, compute what would follow it, so "
         "that the next suggestion is there when this one is accepted.",
+    )
+    save_battery: bool = _setting(
+        True,
+        "On battery, wait twice as long before the model is asked while you type, and compute "
+        "nothing ahead.",
     )
 
 
@@ -129,8 +141,9 @@ class AttributionSettings:
 class Settings:
     enabled: bool = _setting(True, "Suggest completions.")
     languages: Mapping[str, bool] = _setting(
-        MappingProxyType({"plaintext": False, "markdown": False, "git-commit": False}),
-        "Language ids for which suggestions are switched on or off; all others are on.",
+        MappingProxyType(dict.fromkeys(_PROSE, False)),
+        "Language ids for which suggestions are switched on or off; all others are on, but for "
+        "these of prose.",
     )
     exclude: tuple[str, ...] = _setting(
         _EXCLUDED, "No suggestions in files whose path matches one of these patterns."
@@ -231,7 +244,7 @@ def _read(cls: type, raw: Mapping[str, Any], prefix: str, problems: list[str]) -
         elif (wrong := _wrong(value, known[key])) is not None:
             problems.append(f"{name} must be {wrong}, not {_shown(value)}; the default stands")
         else:
-            values[known[key].name] = _frozen(value)
+            values[known[key].name] = _frozen(merged(_plain(_default(known[key])), value))
     return cls(**values)
 
 

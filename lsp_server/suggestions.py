@@ -11,7 +11,7 @@ from engine.api import Ban, CompletionOptions, Gap, ModelUnavailable
 from lsp_server import alternatives, verdicts, wire
 from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.cache import Suggestion
-from lsp_server.exclusions import pattern_of
+from lsp_server.exclusions import excluding
 from lsp_server.passages import file_of
 from lsp_server.scheduler import ASLEEP, READY
 from lsp_server.session import Following
@@ -41,7 +41,7 @@ def gate(ask: Ask, settings: Settings, ignore_files: IgnoreFiles) -> str | None:
         return "language-off"
     if len(ask.prefix) + len(ask.suffix) > LARGEST_DOCUMENT:
         return "large-file"
-    if any(pattern_of(glob).fullmatch(document.path) for glob in settings.exclude):
+    if excluding(document.path, settings.exclude) is not None:
         return "excluded"
     if (path := file_of(document)) is not None and ignore_files.cover(path):
         return "footnoteignore"
@@ -58,6 +58,8 @@ async def suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion,
     None where there are none; a newer ask ends this one so at its next step.
     """
     session.asking = ask
+    if session.settings.completion.save_battery and session.power.is_due:
+        session.spawn(session.power.look(session.lookups))
     if not is_followed(session, ask):
         session.interrupt()
     try:
@@ -95,7 +97,7 @@ async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion
     if session.engine.state.name != READY:
         raise NoSuggestion(f"model-{session.engine.state.name}")
     if ask.automatic and not joined:
-        await _pause(session, ask, entry, debounce_seconds(ask, session.settings))
+        await _pause(session, ask, entry, debounce_seconds(ask, session))
     generated = await _generate_and_warm(session, ask, entry, banned)
     shown_at = _shown_at(ask, session.settings)
     allowed = await _allowed(session, ask, entry, generated, shown_at=shown_at, banned=banned)
@@ -122,11 +124,17 @@ async def _wait(session: Session, ask: Ask, seconds: float) -> None:
         raise NoSuggestion("superseded")
 
 
-def debounce_seconds(ask: Ask, settings: Settings) -> float:
-    """How long to wait for the next keystroke: half of this person's usual pause, capped."""
+def debounce_seconds(ask: Ask, session: Session) -> float:
+    """How long to wait for the next keystroke: half of this person's usual pause, capped.
+
+    Twice that on battery.
+    """
     if ask.prefix[-1:] in _OPENERS or not ask.document.edited_at:
         return 0.0
-    wait = min(settings.completion.max_debounce_ms, ask.document.keystroke_gap_ms * 0.5) / 1000
+    longest = session.settings.completion.max_debounce_ms
+    wait = min(longest, ask.document.keystroke_gap_ms * 0.5) / 1000
+    if session.saves_battery:
+        wait *= 2
     return max(0.0, ask.document.edited_at + wait - time.monotonic())
 
 
@@ -201,10 +209,15 @@ async def _generate(
 ) -> tuple[Suggestion, ...]:
     wanted = session.settings.completion
     limit, least = wanted.time_limit_ms, wanted.min_confidence_percent
+    uri, prefix = ask.document.uri, ask.prefix
+    # Behind a block that was accepted the typist reads; another block would come too soon.
+    one_line = ask.automatic and session.cache.ends_block(uri=uri, prefix=prefix)
     options = CompletionOptions(
+        multiline=False if one_line else None,
         automatic=ask.automatic,
         time_limit_ms=float(limit) if ask.automatic and limit else None,
         banned=banned,
+        in_comments=wanted.in_comments,
         min_confidence=None if least < 0 else least / 100,
         n_candidates=ask.n_wanted,
     )
@@ -233,8 +246,8 @@ async def _generate(
     # They are kept even where the text has moved on: what was typed may be how one begins.
     session.cache.put(
         *made,
-        uri=ask.document.uri,
-        prefix=ask.prefix,
+        uri=uri,
+        prefix=prefix,
         suffix=ask.suffix,
         n_sought=options.n_candidates,
     )

@@ -13,6 +13,8 @@ from lsp_server import citations
 from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.convert import speakable
 from lsp_server.documents import Place, body, shown_path, split_lines
+from lsp_server.exclusions import IgnoreFiles, excluding
+from lsp_server.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +32,14 @@ class _Result:
 
 
 def main(argv: list[str]) -> int:
-    """0 answered, also where there is nothing to suggest; 2 wrong use or no model."""
+    """0 answered, also where there is nothing to suggest; 2 wrong use, no model, or left alone."""
     from engine.api import ModelUnavailable
 
     options = _parser().parse_args(argv)
+    if not options.anyway and (why := _left_alone(options.file.absolute())) is not None:
+        said = f"{options.file} is left alone: {why}; --anyway completes it all the same"
+        print(f"footnote complete: {said}", file=sys.stderr)
+        return 2
     try:
         data = options.file.read_bytes()
     except OSError as error:
@@ -82,7 +88,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--language", metavar="ID", help="as editors name it (default: by the file name)"
     )
+    parser.add_argument(
+        "--anyway", action="store_true",
+        help="also a file that is left alone in editors: a likely secret, or one that a "
+        ".footnoteignore covers",
+    )  # fmt: skip
     return parser
+
+
+def _left_alone(file: Path) -> str | None:
+    """Why nothing is suggested in a file, if nothing is: what holds in editors holds here."""
+    if (glob := excluding(file.as_posix(), Settings().exclude)) is not None:
+        return f"it fits `{glob}`, one of the patterns that are excluded"
+    return "a .footnoteignore covers it" if IgnoreFiles().cover(file) else None
 
 
 def _from_one(text: str) -> int:

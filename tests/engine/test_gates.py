@@ -6,7 +6,8 @@ import pytest
 
 from engine.api import CompletionOptions, Gap
 from engine.gates import closed_gate
-from engine.surroundings import in_comment, surroundings_of
+from engine.prose import in_comment, in_long_string, in_prose
+from engine.surroundings import surroundings_of
 
 ASKED, TYPED = CompletionOptions(), CompletionOptions(automatic=True)
 BEGUN = "import something\n\n"
@@ -76,6 +77,57 @@ def test_a_comment_of_several_lines_is_written_line_by_line(
     before: str, language: str, several: bool
 ) -> None:
     assert surroundings_of(Gap(before, "\n", language=language), ASKED).multiline is several
+
+
+DOCUMENTED = 'def f(a):\n    """Do it.\n\n    '
+
+
+@pytest.mark.parametrize(
+    ("before", "language", "several"),
+    [
+        (DOCUMENTED, "python", False),
+        (f"{DOCUMENTED}Args:", "python", False),
+        (f'{DOCUMENTED}"""\n    ', "python", True),
+        ('"""What this is for."""\n\n', "python", True),
+        ("QUERY = '''\n    select", "python", False),
+        ('# it takes """ to begin\n', "python", True),
+        ('quotes = \'"""\'\n', "python", True),
+        ('print("found:', "python", False),
+        ("print('found: {", "javascript", False),
+        ("fn f<'a>(x: &str) {", "rust", True),
+        ('a = """b\n', "javascript", True),
+    ],
+)
+def test_a_docstring_and_a_string_are_written_line_by_line(
+    before: str, language: str, several: bool
+) -> None:
+    assert surroundings_of(Gap(before, "\n", language=language), ASKED).multiline is several
+
+
+@pytest.mark.parametrize("filler", ["x = 1\n" * 20_000, '"""\n' + "words\n" * 20_000 + '"""\n'])
+def test_far_into_a_document_docstrings_are_told_from_the_last_definition_on(filler: str) -> None:
+    assert in_prose(filler + DOCUMENTED, "python", whole=True)
+    assert not in_prose(f'{filler}{DOCUMENTED}"""\n    return ', "python", whole=True)
+    assert not in_long_string(filler[-1000:], "python", whole=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        (f"{BEGUN}# remember ", "comment"),
+        (f"{BEGUN}{DOCUMENTED}It ", "comment"),
+        (f"{BEGUN}x = open('", None),
+        (f"{BEGUN}x = ", None),
+    ],
+)
+def test_who_wants_nothing_in_comments_is_suggested_nothing_unasked(
+    before: str, reason: str | None
+) -> None:
+    gap = Gap(before, "\n", language="python")
+
+    assert closed_gate(gap, CompletionOptions(automatic=True, in_comments=False)) == reason
+    assert closed_gate(gap, CompletionOptions(in_comments=False)) is None
+    assert closed_gate(gap, TYPED) is None
 
 
 def test_the_caller_may_decide() -> None:

@@ -11,6 +11,7 @@ from engine.api import Completion, CompletionOptions, Gap
 from lsp_server import ahead
 from lsp_server.asks import ask_at
 from lsp_server.documents import Document, Documents, Place
+from lsp_server.power import Power
 from lsp_server.scheduler import ASLEEP, LOADING, READY, UNAVAILABLE, EngineState, LookupThread
 from lsp_server.session import Session
 from lsp_server.settings import parse
@@ -48,6 +49,7 @@ def session_of(engine: Engine, **settings: Any) -> Session:
     session = Session(Documents(), engine, LookupThread("a"), LookupThread("b"))  # type: ignore[arg-type]
     session.settings, problems = parse(settings)
     assert problems == []
+    session.power = Power(lambda: session.power.on_battery)  # not this machine's
     return session
 
 
@@ -168,6 +170,19 @@ async def test_what_follows_a_suggestion_is_computed_unless_that_is_off(
     assert len(session.trace.newest_first()) == 1
 
 
+async def test_on_battery_nothing_is_done_ahead(engine: Engine) -> None:
+    session = session_of(engine, completion={"minShowDelayMs": 0})
+    session.power.on_battery = True
+    engine.texts = ["one", "two"]
+    document = opened(session)
+    ahead.rests(session, document, 4)
+    await rested(session)
+    await shown(session, document)
+    await rested(session)
+
+    assert (engine.done, engine.asked) == ([], 1)
+
+
 async def test_where_nothing_follows_it_is_not_tried_again(engine: Engine) -> None:
     session = session_of(engine, completion={"minShowDelayMs": 0})
     engine.texts = ["one"]
@@ -193,3 +208,17 @@ async def test_what_follows_is_known_while_the_suggestion_is_typed(engine: Engin
         await rested(session)
 
     assert (len(engine.done), engine.asked) == (1, 1)
+
+
+@pytest.mark.parametrize(("text", "multiline"), [("[\n    1,\n]", False), ("[1]", None)])
+async def test_behind_an_accepted_block_one_line_is_asked_for(
+    engine: Engine, text: str, multiline: bool | None
+) -> None:
+    session = session_of(engine, completion={"minShowDelayMs": 0})
+    engine.texts = [text, "two"]
+    await shown(session, opened(session))
+    await rested(session)  # what follows is made as if it were accepted
+
+    ((gap, options),) = engine.done
+    assert gap.prefix == f"x = {text}"
+    assert options.multiline is multiline

@@ -121,3 +121,20 @@ def test_suggestions_made_together_are_found_together_the_best_first() -> None:
 def test_where_fewer_were_sought_than_are_wanted_there_may_be_more(cache: SuggestionCache) -> None:
     assert cache.find_all(uri=URI, prefix="x = ", suffix=")\n", n_wanted=3) == ()
     assert found(cache, "x = ") == "alpha beta"
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "is_one"),
+    [
+        ("a:\n    b", "if a:\n    b", True),
+        ("a:\n    b", "if a:\n    b ", False),
+        ("a:\n    b", "if a:\n", False),
+        ("a", "if a", False),
+    ],
+)
+def test_the_end_of_an_accepted_block_is_known(text: str, prefix: str, is_one: bool) -> None:
+    cache = SuggestionCache()
+    cache.put(Suggestion("s1", text), uri=URI, prefix="if ", suffix="\n")
+
+    assert cache.ends_block(uri=URI, prefix=prefix) is is_one
+    assert not cache.ends_block(uri="file:///b.py", prefix=prefix)

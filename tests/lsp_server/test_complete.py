@@ -146,3 +146,24 @@ def test_without_an_index_the_text_comes_and_a_note(
     said = capsys.readouterr()
     assert said.out == "[x = |]\n"
     assert "not checked against the corpus: no attribution index" in said.err
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [(".env.local", "`**/.env*`"), ("private/a.py", "a .footnoteignore covers it")],
+)
+def test_a_file_that_is_left_alone_is_completed_only_by_who_insists(
+    name: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".footnoteignore").write_text("private/\n")
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("x = ")
+    place = ["--line", "1", "--column", "5", "--model", ECHO]
+
+    assert main([str(file), *place]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert why in said.err
+    assert "--anyway" in said.err
+    assert run(capsys, file, 1, 5, "--model", ECHO, "--anyway")["text"] == "[x = |]"

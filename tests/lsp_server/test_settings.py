@@ -61,6 +61,14 @@ def test_one_bad_value_does_not_spoil_the_others() -> None:
     assert len(problems) == 1
 
 
+def test_languages_that_are_not_named_keep_their_defaults() -> None:
+    settings, problems = parse({"languages": {"python": False, "markdown": True}})
+
+    assert problems == []
+    assert settings.languages["plaintext"] is False
+    assert (settings.languages["python"], settings.languages["markdown"]) == (False, True)
+
+
 def test_what_the_editor_tells_is_laid_upon_what_it_gave_at_the_start() -> None:
     start = {"attribution": {"mode": "hide", "budgetMs": 7}, "model": "a"}
     told = {"attribution": {"mode": "warn"}, "model": None}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lsp_server.asks import LARGEST_DOCUMENT, ask_at
-from lsp_server.documents import Document, split_lines
+from lsp_server.documents import Document, Documents, split_lines
 from lsp_server.exclusions import IgnoreFiles, pattern_of
-from lsp_server.settings import Settings, parse
+from lsp_server.scheduler import LookupThread
+from lsp_server.session import Session
+from lsp_server.settings import parse
 from lsp_server.suggestions import debounce_seconds, gate
 
 
@@ -59,6 +63,15 @@ def test_a_gate_names_its_reason(doc: Document, settings: dict, why: str | None)
     assert gate(ask_at(doc, 0, automatic=True), read, IgnoreFiles()) == why
 
 
+def session(*, on_battery: bool = False, **settings: Any) -> Session:
+    engine: Any = None
+    session = Session(Documents(), engine, LookupThread("a"), LookupThread("b"))
+    session.settings, problems = parse({"completion": settings})
+    assert problems == []
+    session.power.on_battery = on_battery
+    return session
+
+
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> float:
     """A clock that stands still."""
@@ -69,20 +82,31 @@ def now(monkeypatch: pytest.MonkeyPatch) -> float:
 def test_the_wait_adapts_to_the_typist_and_is_capped(now: float) -> None:
     typed = document()
     ask = ask_at(typed, 4, automatic=True)
-    assert debounce_seconds(ask, Settings()) == 0.0  # nobody has typed yet
+    assert debounce_seconds(ask, session()) == 0.0  # nobody has typed yet
 
     typed.edited_at = now
     typed.keystroke_gap_ms = 10_000.0
-    assert debounce_seconds(ask, Settings()) == pytest.approx(0.075)
+    assert debounce_seconds(ask, session()) == pytest.approx(0.075)
     typed.keystroke_gap_ms = 0.0
-    assert debounce_seconds(ask, Settings()) == 0.0
+    assert debounce_seconds(ask, session()) == 0.0
+
+
+def test_on_battery_the_wait_is_twice_as_long_unless_that_is_not_wanted(now: float) -> None:
+    typed = document()
+    typed.edited_at = now
+    ask = ask_at(typed, 4, automatic=True)
+    waits = [
+        debounce_seconds(ask, session(on_battery=on_battery, saveBattery=wanted))
+        for on_battery, wanted in ((False, True), (True, True), (True, False))
+    ]
+    assert waits == pytest.approx([0.075, 0.15, 0.075])
 
 
 def test_after_an_opener_there_is_nothing_to_wait_for(now: float) -> None:
     typed = document("print(")
     typed.edited_at = now
     typed.keystroke_gap_ms = 10_000.0
-    assert debounce_seconds(ask_at(typed, 6, automatic=True), Settings()) == 0.0
+    assert debounce_seconds(ask_at(typed, 6, automatic=True), session()) == 0.0
 
 
 def test_half_a_surrogate_pair_becomes_text() -> None:

@@ -58,6 +58,17 @@ def test_what_finishes_a_line_and_a_file_of_many_lines_close_none(
     assert not gated.reasons()[0].startswith("gated:")
 
 
+def test_comments_are_left_alone_from_the_moment_that_this_is_set(gated: Editor) -> None:
+    uri, at = gated.open_at(BEGUN + "# remember <CURSOR>")
+    for wanted in (False, True):
+        settings = {"footnote": {"completion": {"inComments": wanted}}}
+        gated.client.notify("workspace/didChangeConfiguration", {"settings": settings})
+        gated.suggestion(uri, at, kind=AUTOMATIC)
+        assert (gated.reasons()[0] == "gated:comment") is not wanted
+        gated.suggestion(uri, at, kind=INVOKED)
+        assert gated.reasons()[0] != "gated:comment"
+
+
 def test_of_an_ignored_file_nothing_reaches_the_model_until_it_is_allowed(
     editor: Editor, stage: Stage, tmp_path: Path
 ) -> None:

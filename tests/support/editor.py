@@ -109,7 +109,9 @@ class Editor:
         tcp: bool = False,
     ) -> None:
         # Most tests count the calls of the model, or change its script between two requests.
-        options = {"completion.lookAhead": look_ahead, **(options or {})}
+        # What is done ahead must not depend on whether this machine is plugged in.
+        known = {"completion.lookAhead": look_ahead, "completion.saveBattery": False}
+        options = {**known, **(options or {})}
         self.client = Client(command, cwd=cwd, env=env, answers=answers, tcp=tcp)
         self._allowed = _ALWAYS | set(allowed)
         self._said = said
