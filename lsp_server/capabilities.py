@@ -21,6 +21,8 @@ class Client:
     diagnostic_data: bool = False
     versioned_diagnostics: bool = False
     pulled_diagnostics: bool = False  # may ask for them, and takes a word that there are others
+    lenses: bool = False  # shows a line of its own above a passage
+    refreshes_lenses: bool = False  # takes a word that there are others
     progress: bool = False  # window/workDoneProgress
     configuration: bool = False  # answers workspace/configuration
     registers_configuration: bool = False  # takes a dynamic didChangeConfiguration
@@ -52,6 +54,8 @@ def client_of(capabilities: types.ClientCapabilities) -> Client:
         versioned_diagnostics=has("text_document.publish_diagnostics.version_support"),
         pulled_diagnostics=has("text_document.diagnostic")
         and has("workspace.diagnostics.refresh_support"),
+        lenses=_get(capabilities, "text_document.code_lens") is not None,
+        refreshes_lenses=has("workspace.code_lens.refresh_support"),
         progress=has("window.work_done_progress"),
         configuration=has("workspace.configuration"),
         registers_configuration=has("workspace.did_change_configuration.dynamic_registration"),

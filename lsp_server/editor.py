@@ -99,6 +99,13 @@ class Editor:
         except Exception as error:  # noqa: BLE001 -- it asks again after the next edit
             wire.report(error)
 
+    async def refresh_lenses(self) -> None:
+        """Likewise, above accepted text."""
+        try:
+            await asyncio.wait_for(self._server.workspace_code_lens_refresh_async(None), _ANSWER_S)
+        except Exception as error:  # noqa: BLE001 -- it asks again after the next edit
+            wire.report(error)
+
     async def register(self, identity: str, method: str, options: Any = None) -> None:
         """Ask the editor to send us a method that it lets servers ask for at run time."""
         wish = types.Registration(id=identity, method=method, register_options=options)

@@ -16,6 +16,7 @@ from lsp_server.capabilities import client_of, roots_of
 from lsp_server.editor import Editor
 from lsp_server.features import (
     actions,
+    code_lens,
     commands,
     completion,
     configuration,
@@ -156,6 +157,12 @@ def _by_capability(server: FootnoteServer, session: Session, editor: Editor) -> 
         @server.feature(types.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)
         async def complete(asked: types.CompletionParams) -> types.CompletionList | None:
             return await completion.answer(session, asked)
+
+    if session.client.lenses:
+
+        @server.feature(types.TEXT_DOCUMENT_CODE_LENS, code_lens.OPTIONS)
+        async def lenses(asked: types.CodeLensParams) -> list[types.CodeLens]:
+            return await code_lens.answer(session, asked)
 
     if session.client.pulled_diagnostics:
 

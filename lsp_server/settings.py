@@ -106,6 +106,11 @@ class AttributionSettings:
     diagnostics: bool = _setting(
         True, "Mark near-verbatim passages of the open files, whoever wrote them."
     )
+    code_lens: bool = _setting(
+        True,
+        "Say above a passage that was suggested here and accepted whose text it is; a click opens "
+        "the source.",
+    )
     diagnostics_delay_ms: int = _setting(
         400,
         "Check a file for near-verbatim passages after this many milliseconds without an edit.",

@@ -58,7 +58,12 @@ async def changed(
 def _marks(settings: reading.Settings) -> tuple[object, ...]:
     """What the marks in the documents depend on."""
     wanted = settings.attribution
-    return wanted.diagnostics, wanted.permissive_severity, wanted.other_severity
+    return (
+        wanted.diagnostics,
+        wanted.code_lens,
+        wanted.permissive_severity,
+        wanted.other_severity,
+    )
 
 
 def _computed(settings: reading.Settings) -> tuple[object, ...]:

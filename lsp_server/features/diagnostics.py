@@ -63,6 +63,8 @@ def all_again(session: Session, editor: Editor) -> None:
         opened(session, editor, document.uri)
     if session.pulls:
         session.spawn(editor.refresh_diagnostics())
+    if session.client.refreshes_lenses:
+        session.spawn(editor.refresh_lenses())
 
 
 async def answer(
