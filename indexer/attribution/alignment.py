@@ -80,6 +80,7 @@ class Segment:
     matched: Places = field(
         compare=False, repr=False
     )  # the tokens of the text that match, in order
+    partners: Places = field(compare=False, repr=False)  # and those of the source that they match
     equal: Places = field(compare=False, repr=False)  # those of them that are the same
 
     def moved(self, tokens: int) -> "Segment":
@@ -252,6 +253,7 @@ def _segment(text: Tokens, source: Tokens, run: list[Stretch]) -> Segment:
     source_at = np.concatenate([each.source for each in run])
     borders = np.zeros(len(text_at), bool)
     borders[np.cumsum([0, *(len(each.text) for each in run[:-1])])] = True
+    in_order = np.argsort(text_at)
     same = text.exact[text_at] == source.exact[source_at]
     exact = _in_long_runs(same, borders)
     start, end = int(text_at.min()), int(text_at.max()) + 1
@@ -280,7 +282,8 @@ def _segment(text: Tokens, source: Tokens, run: list[Stretch]) -> Segment:
         bits=information(text.exact[text_at[_is_kept(text.abstract[text_at])]]),
         left_out=int((source.kinds[first:last] != PROSE).sum() - matched_code.sum()),
         prose=float(1 - matched_code.mean()),
-        matched=np.sort(text_at),
+        matched=text_at[in_order],
+        partners=source_at[in_order],
         equal=np.sort(text_at[same]),
     )
 

@@ -98,7 +98,9 @@ class AttributionIndex:
         matches: list[Match] = []
         for reading, family in self._readings(text, language):
             names = names_in(reading)
-            question = Question(reading.tokens, family.abstract, names, own=self._own(own))
+            question = Question(
+                reading.tokens, family.abstract, reading.data, names, own=self._own(own)
+            )
             found = self._find(question, cancelled)
             matches += [each for each in found if not any(_overlap(each, one) for one in matches)]
         matches.sort(key=lambda each: (each.start_line, each.end_line))
@@ -138,8 +140,10 @@ class AttributionIndex:
         question = Question(
             tokens=reading.tokens.on_later_lines(left_away),
             abstract=family.abstract,
+            data=reading.data,
             names=names_in(reading),
             new=(old - skipped, new - skipped),
+            skipped=left_away,
             min_new=min(MIN_NEW_TOKENS, ceil(_NEARLY_ALL * written)),
             own=self._own(own),
         )

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -10,11 +10,13 @@ import numpy as np
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment, align
 from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
 from indexer.attribution.catalogue import File, plain_name
-from indexer.attribution.judging import WARNING, Common, Verdict
+from indexer.attribution.judging import Common, Verdict
+from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.regions import Chain, chains, common
-from indexer.attribution.tokens import Tokens
+from indexer.attribution.spans import Found, Span, beside, united, whole_lines, without_accidents
+from indexer.attribution.tokens import PROSE, Tokens
 
 _MARGIN_TOKENS = 120  # how far past its hits a text is aligned
 _LINES_BEFORE, _LINES_AFTER = 24, 48  # likewise in the source; a last gram itself spans some lines
@@ -38,26 +40,12 @@ class Question:
 
     tokens: Tokens
     abstract: bool  # whether its family has a semi-abstract form
+    data: bytes  # what they are of
     names: Names  # to be asked for where hits do not suffice
     new: tuple[int, int] | None = None  # tokens of which a match must hold some
     min_new: int = 0  # how many, as written
+    skipped: int = 0  # lines that come before what is asked about
     own: frozenset[str] = frozenset()  # packages, by plain name, whose text this may be itself
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One place in the corpus for one stretch of the text."""
-
-    segment: Segment  # token numbers; those of the source count from wherever it was cut
-    verdict: Verdict
-    file: File
-    first_line: int  # of the passage in its file, 0-based
-    last_line: int
-    covered: int  # tokens of the text under the hits that led here
-
-    @property
-    def weight(self) -> tuple[bool, float]:
-        return self.verdict.tier == WARNING, self.verdict.matched * self.verdict.similarity
 
 
 class Part(NamedTuple):
@@ -83,7 +71,7 @@ def find(
     search = _Search(question, library, judge, cancelled, idiom)
     search.along(chains(tokens, hits, library.catalogue, min_hits=_MIN_HITS))
     search.by_names(library.sharing(votes, hits))
-    return _matches(question, search.found, search.surplus)
+    return _matches(question, search.found, search.surplus, library)
 
 
 @dataclass
@@ -106,7 +94,7 @@ class _Search:
         for chain in candidates:
             if self.cancelled():
                 return
-            rivals = [each for each in self.found if _share_inside(chain, each.segment) >= 0.8]
+            rivals = [each for each in self.found if _share_inside(chain, each) >= 0.8]
             stronger = sum(_as_strong_there(each, chain) for each in tried)
             if rivals and chain.covered < _WEAK * max(each.covered for each in rivals):
                 continue
@@ -127,9 +115,7 @@ class _Search:
                 self.question.new and any(each.weight[0] for each in self.found)
             ):
                 return
-            if self._concerns(shared) and not any(
-                _covers(each.segment, shared) for each in self.found
-            ):
+            if self._concerns(shared) and not any(_covers(each, shared) for each in self.found):
                 file, part = _place(shared, len(self.question.tokens), self.library)
                 if not any(_is_within(part, file, *each) for each in self.aligned):
                     self.found += self._judged(part, file)
@@ -151,16 +137,17 @@ class _Search:
                 continue
             verdict = self.judge(tokens, moved, self.idiom)
             if verdict:
-                lines = source.lines[[segment.source_start, segment.source_end - 1]]
-                yield Found(moved, verdict, file, int(lines[0]), int(lines[1]), part.covered)
+                lines = source.lines[moved.partners]
+                found = Found(verdict, file, moved.matched, lines, part.covered)
+                yield found.part(without_accidents(tokens, source, moved), tokens)
 
 
 def _is_own(file: File, question: Question) -> bool:
     return bool(question.own) and plain_name(file.package.name) in question.own
 
 
-def _share_inside(chain: Chain, segment: Segment) -> float:
-    inside = min(segment.text_end, chain.end) - max(segment.text_start, chain.start)
+def _share_inside(chain: Chain, found: Found) -> float:
+    inside = min(found.end, chain.end) - max(found.start, chain.start)
     return inside / (chain.end - chain.start)
 
 
@@ -190,10 +177,10 @@ def _best_of(shared: Iterable[Shared]) -> Iterator[Shared]:
             yield each
 
 
-def _covers(segment: Segment, shared: Shared) -> bool:
-    """Whether most of a stretch lies in a segment."""
+def _covers(found: Found, shared: Shared) -> bool:
+    """Whether most of a stretch lies in a finding."""
     end = shared.start + STRETCH_TOKENS
-    return 2 * (min(segment.text_end, end) - max(segment.text_start, shared.start)) > STRETCH_TOKENS
+    return 2 * (min(found.end, end) - max(found.start, shared.start)) > STRETCH_TOKENS
 
 
 def _is_within(part: Part, file: File, other_file: int, other: Part) -> bool:
@@ -240,11 +227,9 @@ def _parts(chain: Chain, tokens: int) -> Iterator[Part]:
         first = last + 1
 
 
-def _overlap(one: tuple[int, int], other: tuple[int, int]) -> int:
-    return min(one[1], other[1]) - max(one[0], other[0])
-
-
-def _matches(question: Question, found: Sequence[Found], surplus: Sequence[Chain]) -> list[Match]:
+def _matches(
+    question: Question, found: Sequence[Found], surplus: Sequence[Chain], library: Library
+) -> list[Match]:
     """The best place for each stretch of the text, with those that match it as well.
 
     What stands in the project's own package as well as anywhere is its own.
@@ -252,13 +237,10 @@ def _matches(question: Question, found: Sequence[Found], surplus: Sequence[Chain
     tokens = question.tokens
     leads: list[Found] = []
     others: dict[int, list[Found]] = {}
-    for each in sorted(found, key=lambda each: (each.weight, -each.file.number), reverse=True):
-        span = each.segment.text_start, each.segment.text_end
+    whole = united(found, tokens)
+    for each in sorted(whole, key=lambda each: (each.weight, -each.file.number), reverse=True):
         for number, lead in enumerate(leads):
-            if (
-                _overlap(span, (lead.segment.text_start, lead.segment.text_end))
-                > (span[1] - span[0]) // 2
-            ):
+            if min(each.end, lead.end) - max(each.start, lead.start) > (each.end - each.start) // 2:
                 if (
                     each.file.number != lead.file.number
                     and each.weight[1] >= _AS_GOOD * lead.weight[1]
@@ -266,32 +248,48 @@ def _matches(question: Question, found: Sequence[Found], surplus: Sequence[Chain
                     others.setdefault(number, []).append(each)
                 break
         else:
-            leads.append(each)
+            rest = beside(each, leads, tokens)
+            leads += [rest] if rest else []
+    written = question.data.decode("utf-8", "surrogatepass").split("\n") if leads else []
     matches = []
     for number, lead in enumerate(leads):
         as_well = list({each.file.number: each for each in others.get(number, [])}.values())
         if any(_is_own(each.file, question) for each in (lead, *as_well)):
             continue
         counted = sum(
-            _share_inside(chain, lead.segment) >= 0.8
-            and chain.covered >= _AS_GOOD * max(1, lead.covered)
+            _share_inside(chain, lead) >= 0.8 and chain.covered >= _AS_GOOD * max(1, lead.covered)
             for chain in surplus
         )
         shown = _of_other_packages(lead, as_well)[:_SHOWN]
+        span = _lines(lead, question, written)
         matches.append(
             Match(
-                start_line=int(tokens.lines[lead.segment.text_start]) + 1,
-                end_line=int(tokens.lines[lead.segment.text_end - 1]) + 1,
+                start_line=span.first + 1,
+                end_line=span.last + 1,
                 tier=lead.verdict.tier,
                 kind=lead.verdict.kind,
                 similarity=lead.verdict.similarity,
                 matched_tokens=lead.verdict.matched,
-                source=_source(lead),
-                others=tuple(map(_source, shown)),
+                source=_source(lead, question, library),
+                others=tuple(_source(each, question, library) for each in shown),
                 more=len(as_well) - len(shown) + counted,
             )
         )
-    return _joined(sorted(matches, key=lambda each: (each.start_line, each.end_line)))
+    return sorted(matches, key=lambda each: (each.start_line, each.end_line))
+
+
+def _lines(found: Found, question: Question, written: Sequence[str]) -> Span:
+    """The lines of the text that a finding takes."""
+    first, last = question.tokens.lines[[found.start, found.end - 1]].tolist()
+    here = Span(first - question.skipped, last - question.skipped)
+    span = whole_lines(here, written, prose=_prose(found, question))
+    return Span(span.first + question.skipped, span.last + question.skipped)
+
+
+def _prose(found: Found, question: Question) -> tuple[bool, bool]:
+    """Whether the first and the last word of a finding are of a remark."""
+    first, last = question.tokens.kinds[[found.start, found.end - 1]] == PROSE
+    return bool(first), bool(last)
 
 
 def _of_other_packages(lead: Found, as_well: Sequence[Found]) -> list[Found]:
@@ -303,46 +301,17 @@ def _of_other_packages(lead: Found, as_well: Sequence[Found]) -> list[Found]:
     return list(first.values())
 
 
-def _source(found: Found) -> Source:
-    package = found.file.package
+def _source(found: Found, question: Question, library: Library) -> Source:
+    package, span, text = found.file.package, found.source, library.text(found.file)
+    if text is not None:
+        lines = unify_line_ends(text).split("\n")
+        span = whole_lines(span, lines, prose=_prose(found, question))
     return Source(
         package=package.name,
         version=package.version,
         path=found.file.path,
-        start_line=found.first_line + 1,
-        end_line=found.last_line + 1,
+        start_line=span.first + 1,
+        end_line=span.last + 1,
         license=found.file.license,
         url=package.url,
-    )
-
-
-def _joined(matches: list[Match]) -> list[Match]:
-    """Matches that go on where another of the same file ends become one: long copies are aligned in parts."""
-    result: list[Match] = []
-    for match in matches:
-        if result and _continues(result[-1], match):
-            result[-1] = _join(result[-1], match)
-        else:
-            result.append(match)
-    return result
-
-
-def _continues(one: Match, other: Match) -> bool:
-    return (
-        (one.source.package, one.source.path, one.tier, one.kind)
-        == (other.source.package, other.source.path, other.tier, other.kind)
-        and other.start_line - one.end_line <= 2
-        and -5 <= other.source.start_line - one.source.end_line <= 5
-    )
-
-
-def _join(one: Match, other: Match) -> Match:
-    matched = one.matched_tokens + other.matched_tokens
-    similarity = (
-        one.similarity * one.matched_tokens + other.similarity * other.matched_tokens
-    ) / matched
-    end_line = max(one.end_line, other.end_line)
-    source = replace(one.source, end_line=max(one.source.end_line, other.source.end_line))
-    return replace(
-        one, end_line=end_line, similarity=similarity, matched_tokens=matched, source=source
     )

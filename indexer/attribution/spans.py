@@ -1,0 +1,206 @@
+"""Which lines a finding takes on either side: without edges that match by accident, and each line of a source once."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.attribution.alignment import FEWEST_MATCHED, Segment
+from indexer.attribution.catalogue import File
+from indexer.attribution.judging import (
+    LICENCE_HEADER,
+    MODIFIED,
+    VERBATIM,
+    WARNING,
+    Thresholds,
+    Verdict,
+)
+from indexer.attribution.tokens import (
+    ARGUMENT,
+    CLOSE,
+    NAME,
+    NAME_ID,
+    NUMBER,
+    PROSE,
+    STRING,
+    Places,
+    Tokens,
+)
+
+_NEAR_LINES = 10  # that may lie between two parts of one copy, on either side
+_SAME_NAMES = 0.9  # share of equal names from which nothing was renamed
+_SAYING = (NAME, ARGUMENT, NUMBER, STRING, PROSE)  # kinds that tell one line from another
+# What stands on a line for itself without being a token: round brackets, and the marks of prose.
+_CLOSING = re.compile(r"[ \t]*[)(;,\\][ \t)(;,\\]*")
+_PROSE_MARKS = re.compile(r"[ \t]*(?:[rRuU]?\"\"\"|[rRuU]?'''|/\*+!?|\*+/)[ \t)(;,\\]*")
+
+
+class Span(NamedTuple):
+    """Lines from 0, the last included."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One place in the corpus for one stretch of the text."""
+
+    verdict: Verdict
+    file: File
+    tokens: Places  # of the text, that match, in order
+    lines: npt.NDArray[np.int32]  # of the file, 0-based, on which their partners are
+    covered: int = 0  # tokens of the text under the hits that led here
+
+    @property
+    def start(self) -> int:
+        return int(self.tokens[0])
+
+    @property
+    def end(self) -> int:
+        return int(self.tokens[-1]) + 1
+
+    @property
+    def source(self) -> Span:
+        return Span(int(self.lines.min()), int(self.lines.max()))
+
+    def part(self, pairs: npt.NDArray[np.bool_], tokens: Tokens) -> "Found":
+        """What of it is left with some of its pairs."""
+        kept = self.tokens[pairs]
+        verdict = replace(self.verdict, matched=int(tokens.sizes[kept].sum()))
+        return replace(self, verdict=verdict, tokens=kept, lines=self.lines[pairs])
+
+    @property
+    def weight(self) -> tuple[bool, float]:
+        return self.verdict.tier == WARNING, self.verdict.matched * self.verdict.similarity
+
+
+def without_accidents(text: Tokens, source: Tokens, segment: Segment) -> npt.NDArray[np.bool_]:
+    """Which pairs of a segment are left when lines at its edges go of which most does not match.
+
+    Neighbouring lines often begin alike (`def`, `}`), and but for their names many are alike as a whole. A
+    bracket that closes what began before is no beginning.
+    """
+    sides = (text, segment.matched), (source, segment.partners)
+    fits = _fits(text, source, segment)
+    kept = np.ones(len(fits), bool)
+    left = len(kept) + 1
+    while left > (left := int(kept.sum())) > 0:
+        for tokens, places in sides:
+            lines = tokens.lines[places]
+            for edge in (np.argmin, np.argmax):
+                line = int(lines[kept][edge(lines[kept])]) if kept.any() else 0
+                on = kept & (lines == line)
+                closes = edge is np.argmin and np.all(tokens.kinds[places[on]] == CLOSE)
+                if closes or not _most_fits(tokens, line, places[on & fits]):
+                    kept &= ~on
+    enough = int(text.sizes[segment.matched[kept]].sum()) >= FEWEST_MATCHED
+    return kept if enough else np.ones(len(fits), bool)
+
+
+def _fits(text: Tokens, source: Tokens, segment: Segment) -> npt.NDArray[np.bool_]:
+    """Which pairs speak for a line at the edge: equal ones, and where names were replaced, replaced ones."""
+    same: npt.NDArray[np.bool_] = text.exact[segment.matched] == source.exact[segment.partners]
+    names = text.abstract[segment.matched] == NAME_ID
+    quarter = len(names) // 4
+    names[:quarter] = names[len(names) - quarter :] = False  # it is the edges that are in doubt
+    if same[names].sum() >= _SAME_NAMES * names.sum():
+        return same
+    return np.ones(len(same), bool)
+
+
+def _most_fits(tokens: Tokens, line: int, fitting: Places) -> bool:
+    """Whether most tokens of a line fit, and of its names and literals half."""
+    first, last = np.searchsorted(tokens.lines, (line, line + 1))
+    said = np.isin(tokens.kinds[first:last], _SAYING)
+    says = np.isin(tokens.kinds[fitting], _SAYING)
+    return bool(2 * len(fitting) > last - first and 2 * says.sum() >= said.sum())
+
+
+def united(found: Iterable[Found], tokens: Tokens) -> list[Found]:
+    """Findings of one file that go on where another ends become one: long copies are aligned in parts."""
+    by_file: dict[int, list[Found]] = {}
+    for each in sorted(found, key=lambda each: (each.start, -each.end)):
+        parts = by_file.setdefault(each.file.number, [])
+        before = next((n for n, one in enumerate(parts) if _goes_on(one, each, tokens)), None)
+        if before is None:
+            parts.append(each)
+        else:
+            parts[before] = _joined(parts[before], each, tokens)
+    return [each for parts in by_file.values() for each in parts]
+
+
+def _goes_on(one: Found, other: Found, tokens: Tokens) -> bool:
+    """Whether one finding, which begins first, and another of its file are of one copy."""
+    shared, here, there = np.intersect1d(
+        one.tokens, other.tokens, assume_unique=True, return_indices=True
+    )
+    if len(shared):
+        return bool(np.median(np.abs(one.lines[here] - other.lines[there])) <= 1)
+    passed = int(tokens.lines[other.start]) - int(tokens.lines[one.end - 1])
+    return 0 <= passed <= _NEAR_LINES and 0 <= other.lines[0] - one.lines[-1] <= _NEAR_LINES
+
+
+def _joined(one: Found, other: Found, tokens: Tokens) -> Found:
+    rest = other.tokens > one.tokens[-1]
+    if not rest.any():
+        return max(one, other, key=lambda each: each.weight)
+    sizes = one.end - one.start, other.end - max(one.end, other.start)
+    shares = one.verdict.similarity, other.verdict.similarity
+    similarity = float(np.dot(sizes, shares) / (other.end - one.start))
+    verdict = Verdict(
+        max(one, other, key=lambda each: each.weight).verdict.tier,
+        _kind(one.verdict, other.verdict, similarity),
+        similarity,
+        one.verdict.matched + int(tokens.sizes[other.tokens[rest]].sum()),
+    )
+    return replace(
+        one,
+        verdict=verdict,
+        tokens=np.concatenate([one.tokens, other.tokens[rest]]),
+        lines=np.concatenate([one.lines, other.lines[rest]]),
+        covered=one.covered + round(float(rest.mean()) * other.covered),
+    )
+
+
+def _kind(one: Verdict, other: Verdict, similarity: float) -> str:
+    """What two parts together are: what the greater is, but verbatim only as a whole."""
+    kind = max((one, other), key=lambda each: (each.kind != LICENCE_HEADER, each.matched)).kind
+    return MODIFIED if kind == VERBATIM and similarity < Thresholds().verbatim else kind
+
+
+def beside(found: Found, better: Iterable[Found], tokens: Tokens) -> Found | None:
+    """A finding without the lines of the text that better ones of its file have; None where little is left."""
+    rest = np.ones(len(found.tokens), bool)
+    lines = tokens.lines[found.tokens]
+    for each in better:
+        first, last = tokens.lines[each.start], tokens.lines[each.end - 1]
+        if each.file.number == found.file.number and _meets(lines, first, last):
+            rest &= max((lines < first, lines > last), key=np.count_nonzero)
+    if rest.all():
+        return found
+    cut = found.part(rest, tokens)
+    return cut if cut.verdict.matched >= FEWEST_MATCHED else None
+
+
+def _meets(lines: npt.NDArray[np.int32], first: np.int32, last: np.int32) -> bool:
+    return bool(lines[0] <= last and first <= lines[-1])
+
+
+def whole_lines(found: Span, lines: Sequence[str], *, prose: tuple[bool, bool]) -> Span:
+    """The lines from a first to a last token, with those around them that hold no token of their own.
+
+    A call ends with its bracket, and a remark begins and ends with its marks; `prose` says whether it does so.
+    """
+    first, last = found
+    while first and prose[0] and _PROSE_MARKS.fullmatch(lines[first - 1]):
+        first -= 1
+    while last + 1 < len(lines) and (
+        _CLOSING.fullmatch(lines[last + 1])
+        or (prose[1] and _PROSE_MARKS.fullmatch(lines[last + 1]))
+    ):
+        last += 1
+    return Span(first, last)

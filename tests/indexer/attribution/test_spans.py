@@ -1,0 +1,140 @@
+"""What a finding names: whole lines on both sides that match for the greater part, each source's once."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from indexer.attribution.builder import build_index
+from indexer.attribution.index import AttributionIndex
+from tests.indexer.attribution.conftest import FOREIGN, LEDGER, QUEUE, document, write_corpus
+from tests.support.tiny_corpus import INTERVALS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from indexer.attribution.matches import Match
+
+CALL = """\
+ledger_report = compose_report(
+    ledger.balance(account, currency=currency),
+    booked_entries=[entry.reference for entry in entries if entry.amount > tolerance],
+    closed=ledger.mark_closed(currency, differences=wrong),
+    heading=f"{account} in {currency} as of {closing_day}",
+    columns=widths_of_columns(rows, smallest=minimum_width),
+)
+"""
+
+
+def numbered(number: int) -> str:
+    """A function like many others, with names of its own."""
+    return (
+        f"def treat_{number}(source_{number}, *, patience_{number}=None):\n"
+        f'    """Treats kind {number} of what the harbour_{number} sends."""\n'
+        f"    berth_{number} = source_{number}.moor(patience_{number})\n"
+        f"    if berth_{number}.draught_{number} > {number}:\n"
+        f"        raise Grounded(berth_{number}.pilot_{number}, source_{number})\n"
+        f"    for crate_{number} in berth_{number}.unload_{number}(limit={number}):\n"
+        f"        yield crate_{number}.weigh_{number}(), berth_{number}\n\n\n"
+    )
+
+
+def index_of(home: Path, *texts: str, language: str = "python") -> AttributionIndex:
+    documents = [document(text, f"{n}.py", f"p{n}", language) for n, text in enumerate(texts)]
+    write_corpus(home, documents)
+    build_index(home / "corpus", home / "index", jobs=1)
+    return AttributionIndex.open(home / "index")
+
+
+def text_lines(text: str, match: Match) -> str:
+    return "\n".join(text.split("\n")[match.start_line - 1 : match.end_line])
+
+
+def source_lines(text: str, match: Match) -> str:
+    lines = text.split("\n")
+    return "\n".join(lines[match.source.start_line - 1 : match.source.end_line])
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ("", "def total_of(rows):\n    return sum(rows)\n"),
+        ("def first(rows):\n    return rows[0]\n\n\n", "def total_of(rows):\n    return rows\n"),
+        ("seen = other(rows)\n\n\n", "class Total:\n    pass\n"),
+    ],
+)
+def test_neighbours_that_begin_alike_are_no_part_of_a_copy(
+    tmp_path: Path, above: str, below: str
+) -> None:
+    source = f"def before(lines):\n    return lines\n\n\n{LEDGER}\n\ndef after(values):\n    return values\n"
+    index = index_of(tmp_path, source)
+    text = f"{FOREIGN}\n\n{above}{LEDGER}\n\n{below}"
+    (match,) = index.check_document(text, language="python")
+
+    assert text_lines(text, match) + "\n" == LEDGER
+    assert source_lines(source, match) + "\n" == LEDGER
+
+
+def test_brackets_alike_after_a_copy_are_no_part_of_it(tmp_path: Path) -> None:
+    body = "".join(QUEUE.splitlines(keepends=True)[1:])
+    around = "const {0} = {{\n  {0}: {0},\n}}\n\n"
+    source = around.format("one") + body + "\nfunction wait(task) {\n  return task;\n}\n"
+    index = index_of(tmp_path, source, language="javascript")
+    text = around.format("two") + body + "\nfunction go(on) {\n  return 1;\n}\n"
+    (match,) = index.check_document(text, language="javascript")
+
+    assert text_lines(text, match) + "\n" == body
+    assert source_lines(source, match) + "\n" == body
+
+
+def test_a_bracket_on_a_line_of_its_own_ends_a_copy(tmp_path: Path) -> None:
+    source = f"import ledger\n\n{CALL}\nprint(ledger)\n"
+    text = f"{FOREIGN}\n{CALL}\nother = 1\n"
+    (match,) = index_of(tmp_path, source).check_document(text, language="python")
+
+    assert text_lines(text, match) + "\n" == CALL
+    assert source_lines(source, match) + "\n" == CALL
+
+
+def test_the_marks_of_a_remark_belong_to_it(tmp_path: Path) -> None:
+    remark = '"""\nCloses what the harbour master left open, and weighs the crates.\n"""\n'
+    source = f"import os\n\n{remark}{LEDGER}"
+    text = f"{FOREIGN}\n{remark}{LEDGER}"
+    (match,) = index_of(tmp_path, source).check_document(text, language="python")
+
+    assert text_lines(text, match) + "\n" == remark + LEDGER
+    assert source_lines(source, match) + "\n" == remark + LEDGER
+
+
+def test_a_whole_file_is_one_finding_however_long(tmp_path: Path) -> None:
+    source = "".join(map(numbered, range(400)))  # more than is aligned at once
+    (match,) = index_of(tmp_path, source).check_document(source, language="python")
+
+    assert (match.kind, match.similarity) == ("verbatim", 1.0)
+    assert text_lines(source, match).strip() == source.strip()
+    assert source_lines(source, match).strip() == source.strip()
+
+
+def test_a_line_is_named_once_for_each_source(tmp_path: Path) -> None:
+    parts = [numbered(number) for number in range(12)]
+    index = index_of(tmp_path, "".join(parts))
+    text = "".join([*parts[6:], *parts[3:9], *parts[:3], *parts[8:]])
+    matches = index.check_document(text, language="python")
+
+    assert {match.source.path for match in matches} == {"0.py"}
+    assert sum(match.end_line - match.start_line + 1 for match in matches) > 0.9 * len(
+        text.splitlines()
+    ) - 2 * len(matches)
+    for one, other in itertools.pairwise(matches):
+        assert one.end_line < other.start_line
+
+
+def test_two_parts_of_one_file_in_another_order_stay_two(tmp_path: Path) -> None:
+    between = "".join(f"x{number} = {number} ** y\n" for number in range(60))
+    index = index_of(tmp_path, LEDGER + between + INTERVALS)
+    matches = index.check_document(INTERVALS + LEDGER, language="python")
+    after = (LEDGER + between).count("\n") + 1
+
+    assert [each.source.start_line for each in matches] == [after, 1]
