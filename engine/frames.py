@@ -1,4 +1,4 @@
-"""Messages between a completer and its worker process: JSON behind four bytes of length.
+"""Messages between a completer and its worker process: JSON, and behind it the texts around a gap as they are.
 
 Plain values only: a peer can send wrong values, but no code.
 """
@@ -6,12 +6,11 @@ Plain values only: a peer can send wrong values, but no code.
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from engine.api import Alternative, Ban, Completion, CompletionOptions, Gap, ModelInfo
 
-_LENGTH = struct.Struct(">I")
+_LENGTHS = struct.Struct(">III")  # of the JSON, the text before the gap, the text behind it
 _LARGEST = 16 << 20  # bytes; a gap is cropped to far less
 
 
@@ -19,37 +18,64 @@ class BrokenFrame(Exception):
     """The stream does not hold messages of ours."""
 
 
-def write_frame(stream: BinaryIO, message: Mapping[str, Any]) -> None:
+def write_frame(stream: BinaryIO, message: Mapping[str, Any], gap: Gap | None = None) -> None:
     """Send one message; OSError or ValueError when nobody reads any more."""
-    # Escaped to ASCII, JSON carries lone surrogates too.
-    body = json.dumps(message).encode("ascii")
-    stream.write(_LENGTH.pack(len(body)) + body)
+    before = after = b""
+    if gap is not None:
+        # Lone surrogates are text too.
+        before, after = (each.encode("utf-8", "surrogatepass") for each in (gap.prefix, gap.suffix))
+        rest = {"path": gap.path, "language": gap.language, "skipped": gap.skipped}
+        message = {**message, "gap": rest}
+    body = json.dumps(message, default=plain).encode("ascii")
+    lengths = _LENGTHS.pack(len(body), len(before), len(after))
+    stream.write(b"".join((lengths, body, before, after)))
     stream.flush()
 
 
 def read_frame(stream: BinaryIO) -> dict[str, Any] | None:
-    """The next message, or None at the end; BrokenFrame when something else comes."""
-    head = stream.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
+    """The next message, or None at the end; BrokenFrame when something else comes.
+
+    A message about a gap has it as a `Gap`.
+    """
+    head = _exactly(stream, _LENGTHS.size)
+    if head is None:
         return None
-    (length,) = _LENGTH.unpack(head)
-    if length > _LARGEST:
-        raise BrokenFrame(f"a message of {length} bytes")
-    body = stream.read(length)
-    if len(body) < length:
+    lengths = _LENGTHS.unpack(head)
+    if sum(lengths) > _LARGEST:
+        raise BrokenFrame(f"a message of {sum(lengths)} bytes")
+    whole = _exactly(stream, sum(lengths))
+    if whole is None:
         return None
+    first, second = lengths[0], lengths[0] + lengths[1]
     try:
-        message = json.loads(body)
-    except ValueError as error:
+        message = json.loads(whole[:first])
+        if isinstance(message, dict) and "gap" in message:
+            before, after = (
+                each.decode("utf-8", "surrogatepass")
+                for each in (whole[first:second], whole[second:])
+            )
+            message["gap"] = Gap(before, after, **message["gap"])
+    except (ValueError, TypeError) as error:
         raise BrokenFrame(str(error)) from error
     if not isinstance(message, dict):
         raise BrokenFrame("a message that is no object")
     return message
 
 
-def plain(value: Gap | CompletionOptions | Completion | ModelInfo) -> dict[str, Any]:
-    """A value of the boundary as JSON has it."""
-    return asdict(value)
+def _exactly(stream: BinaryIO, count: int) -> bytes | None:
+    """So many bytes, however they come; None where the stream ends before."""
+    parts, left = [], count
+    while left and (part := stream.read(left)):
+        parts.append(part)
+        left -= len(part)
+    return None if left else b"".join(parts)
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A value of the boundary as JSON has it, but for the values in it; TypeError for others."""
+    if not isinstance(value, Ban | Alternative | Completion | CompletionOptions | ModelInfo):
+        raise TypeError(f"{type(value).__name__} does not travel")
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def options_of(values: Mapping[str, Any]) -> CompletionOptions:

@@ -18,7 +18,7 @@ from engine.api import (
     ModelInfo,
     ModelUnavailable,
 )
-from engine.frames import BrokenFrame, completion_of, plain, read_frame, write_frame
+from engine.frames import BrokenFrame, completion_of, read_frame, write_frame
 from engine.window import crop
 
 LOADING, READY, FAILED = "loading", "ready", "failed"
@@ -27,6 +27,7 @@ RESTARTING, CLOSED = "restarting", "closed"
 _BACK_OFF_S = (1.0, 4.0, 16.0)  # before the first, second and third new child
 _PATIENCE_S = 5.0  # for the answer to a cancelled request; after that the child is stuck
 _LAST_WORDS_S = 0.4
+_NONSENSE = (BrokenFrame, KeyError, TypeError, ValueError)
 
 _log = logging.getLogger(__name__)
 
@@ -42,18 +43,6 @@ class WorkerState:
 
 class WorkerError(Exception):
     """A completion failed in the child; the child lives."""
-
-
-class _Reply:
-    """A request that waits for its answer."""
-
-    def __init__(self) -> None:
-        self.arrived = threading.Event()
-        self.message: dict[str, Any] | None = None  # stays None when the child died
-
-    def settle(self, message: dict[str, Any] | None) -> None:
-        self.message = message
-        self.arrived.set()
 
 
 class WorkerCompleter:
@@ -79,7 +68,6 @@ class WorkerCompleter:
         self._state = WorkerState(LOADING)
         self._info: ModelInfo | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._replies: dict[int, _Reply] = {}
         self._numbers = 0
         self._deaths = 0  # since the last good answer
         self._watcher = threading.Thread(target=self._watch, name="model-worker", daemon=True)
@@ -144,26 +132,25 @@ class WorkerCompleter:
         return None
 
     def _ask(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
-        reply = _Reply()
         with self._changed:
             self._numbers += 1
             number, process = self._numbers, self._process
-            self._replies[number] = reply
         if process is None:
             return Completion("", f"gated:{RESTARTING}")
-        request = {"complete": number, "gap": plain(gap), "options": plain(options)}
-        self._send(process, request)
-        cancel.when_cancelled(lambda: self._cancel(process, number, reply))
-        patience = _PATIENCE_S
-        while not reply.arrived.wait(1.0):
-            patience -= 1.0 if cancel.cancelled else 0.0
-            if patience <= 0:
-                _log.warning("the model did not stop when told to; its process is ended")
-                process.kill()
-        return self._read(reply.message)
-
-    def _read(self, message: dict[str, Any] | None) -> Completion:
+        self._send(process, {"complete": number, "options": options}, gap)
+        answered = threading.Event()
+        cancel.when_cancelled(lambda: self._cancel(process, number, answered))
+        try:
+            message = _answer(process, number)
+        except BaseException:  # such as Ctrl-C: half an answer may be left in the pipe
+            process.kill()
+            raise
+        finally:
+            answered.set()
         if message is None:
+            process.kill()  # where it only talks nonsense
+            with self._changed:
+                self._changed.wait_for(lambda: self._process is not process)
             return Completion("", f"gated:{RESTARTING}")
         with self._changed:
             self._deaths = 0
@@ -171,16 +158,28 @@ class WorkerCompleter:
             raise WorkerError(str(message.get("message")))
         return completion_of(message["completion"])
 
-    def _cancel(self, process: subprocess.Popen[bytes], number: int, reply: _Reply) -> None:
-        if not reply.arrived.is_set():
-            self._send(process, {"cancel": number})
+    def _cancel(
+        self, process: subprocess.Popen[bytes], number: int, answered: threading.Event
+    ) -> None:
+        if answered.is_set():
+            return
+        self._send(process, {"cancel": number})
 
-    def _send(self, process: subprocess.Popen[bytes], message: Mapping[str, Any]) -> None:
+        def insist() -> None:
+            if not answered.wait(_PATIENCE_S):
+                _log.warning("the model did not stop when told to; its process is ended")
+                process.kill()
+
+        threading.Thread(target=insist, name="model-worker-patience", daemon=True).start()
+
+    def _send(
+        self, process: subprocess.Popen[bytes], message: Mapping[str, Any], gap: Gap | None = None
+    ) -> None:
         try:
             with self._sending:  # one thread asks, another cancels
-                write_frame(cast(BinaryIO, process.stdin), message)
+                write_frame(cast(BinaryIO, process.stdin), message, gap)
         except (OSError, ValueError):
-            # The child is gone; the watcher sees it too and settles the request.
+            # The child is gone; the watcher sees it too, and whoever waits for an answer.
             _log.debug("a message found no child")
 
     def _watch(self) -> None:
@@ -199,14 +198,13 @@ class WorkerCompleter:
             self._send(process, {"load": self._arguments})
             code = self._hear(process)
             with self._changed:
-                self._process = None
-                replies, self._replies = self._replies, {}
                 going_on = self._state.name not in (CLOSED, FAILED)
                 self._deaths += going_on
             if going_on:
                 self._become(self._after_death(code))
-            for reply in replies.values():
-                reply.settle(None)
+            with self._changed:  # whoever had asked it finds the new state
+                self._process = None
+                self._changed.notify_all()
             if self.state().name != RESTARTING:
                 return
             pause = self._back_off_s[self._deaths - 1]
@@ -226,30 +224,34 @@ class WorkerCompleter:
         return WorkerState(RESTARTING)
 
     def _hear(self, process: subprocess.Popen[bytes]) -> int:
-        """Take the child's messages until its end; returns its exit code."""
+        """Take what the child says until it is ready, then wait for its end; returns its exit code.
+
+        From then on it speaks when it is asked, to who asks.
+        """
         try:
             while (message := read_frame(cast(BinaryIO, process.stdout))) is not None:
-                self._take(message)
-        except (BrokenFrame, OSError, ValueError, KeyError, TypeError) as error:
+                if self._take(message):
+                    process.wait()
+                    break
+        except _NONSENSE as error:
             _log.warning("the model's process talks nonsense: %s", type(error).__name__)
+        except OSError:
+            _log.debug("the pipe from the child broke")
         code = _end(process)
         cast(BinaryIO, process.stdout).close()
         return code
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _take(self, message: dict[str, Any]) -> bool:
+        """Note how the loading goes; whether it is over."""
         if "loading" in message:
             self._become(WorkerState(LOADING, float(message["loading"])))
         elif "ready" in message:
             self._info = ModelInfo(**message["ready"])
             self._become(WorkerState(READY, 1.0))
-        elif "failed" in message:
-            self._become(WorkerState(FAILED, message=str(message["failed"])))
+            return True
         else:
-            number = message["done"] if "done" in message else message["error"]
-            with self._changed:
-                reply = self._replies.pop(number, None)
-            if reply is not None:
-                reply.settle(message)
+            self._become(WorkerState(FAILED, message=str(message["failed"])))
+        return False
 
     def _become(self, state: WorkerState) -> None:
         with self._changed:
@@ -260,6 +262,19 @@ class WorkerCompleter:
         # Outside the lock: whoever listens may want to ask us something.
         if self._on_state is not None:
             self._on_state(state)
+
+
+def _answer(process: subprocess.Popen[bytes], number: int) -> dict[str, Any] | None:
+    """What the child answers to a request; None where it does not."""
+    try:
+        while (message := read_frame(cast(BinaryIO, process.stdout))) is not None:
+            if message["done" if "done" in message else "error"] == number:
+                return message
+    except (BrokenFrame, KeyError) as error:
+        _log.warning("the model's process talks nonsense: %s", type(error).__name__)
+    except (OSError, ValueError):
+        _log.debug("the child was gone before it answered")
+    return None
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -1,23 +1,22 @@
 """The child process that holds a model: python -I -m engine.worker, messages on stdin and stdout.
 
-From the parent: {"load": arguments}, {"complete": id, "gap": ..., "options": ...},
-{"cancel": id}. To the parent: {"loading": fraction}, {"ready": model info}, {"failed": message},
-{"done": id, "completion": ...}, {"error": id, "message": ...}.
+From the parent: {"load": arguments}, {"complete": id, "gap": ..., "options": ...}, {"cancel": id}.
+To the parent, while it loads: {"loading": fraction}, then {"ready": model info} or
+{"failed": message}; when it is asked: {"done": id, "completion": ...}, {"error": id, "message": ...}.
 It ends when its stdin does, at once: a parent that died needs no answer.
 """
 
 import ctypes
 import logging
 import os
-import queue
 import signal
 import sys
-import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from engine.api import CancelToken, Completer, Gap, ModelUnavailable
-from engine.frames import BrokenFrame, options_of, plain, read_frame, write_frame
+from engine.api import CancelToken, Completer, ModelUnavailable
+from engine.frames import options_of, write_frame
+from engine.inbox import Inbox, taking
 from engine.loading import load
 from engine.measuring import Beside
 
@@ -31,49 +30,13 @@ def main() -> None:
     # What a library prints must not end up between messages.
     outgoing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    inbox = Inbox(sys.stdin.buffer)
-    threading.Thread(target=inbox.read, name="inbox", daemon=True).start()
-    serve(inbox, outgoing)
+    incoming = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 -- until the process ends
+    serve(Inbox(taking(incoming, _end_at_once)), outgoing)
 
 
-class Inbox:
-    """What the parent wants, in order; cancelling overtakes."""
-
-    def __init__(self, incoming: BinaryIO) -> None:
-        self._incoming = incoming
-        self._lock = threading.Lock()
-        self._tokens: dict[int, CancelToken] = {}
-        self._requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-
-    def read(self) -> None:
-        """Read until the parent closes the pipe or talks nonsense, then end the process."""
-        try:
-            while (message := read_frame(self._incoming)) is not None:
-                if "cancel" in message:
-                    self.token(message["cancel"]).cancel()
-                else:
-                    self._requests.put(message)
-        except (BrokenFrame, OSError) as error:
-            _log.error("the pipe broke: %s", error)
-        os._exit(0)
-
-    def next(self, within_s: float | None = None) -> dict[str, Any] | None:
-        """The next one, or None where none comes in time."""
-        try:
-            return self._requests.get(timeout=within_s)
-        except queue.Empty:
-            return None
-
-    def token(self, number: int) -> CancelToken:
-        """The token of a request, whichever of the request and its cancelling comes first."""
-        with self._lock:
-            return self._tokens.setdefault(number, CancelToken())
-
-    def forget(self, number: int) -> None:
-        """Drop the tokens of a request that was answered, and of all before it."""
-        with self._lock:
-            for old in [each for each in self._tokens if each <= number]:
-                del self._tokens[old]
+def _end_at_once() -> None:
+    """A parent that died needs no answer."""
+    os._exit(0)
 
 
 def serve(inbox: Inbox, outgoing: BinaryIO) -> None:
@@ -85,7 +48,7 @@ def serve(inbox: Inbox, outgoing: BinaryIO) -> None:
     except ModelUnavailable as unavailable:
         write_frame(outgoing, {"failed": str(unavailable)})
         return
-    write_frame(outgoing, {"ready": plain(completer.describe())})
+    write_frame(outgoing, {"ready": completer.describe()})
     beside = Beside(first["load"])
     while True:
         request = inbox.next(beside.due_s)
@@ -115,8 +78,8 @@ def _give_memory_back() -> None:
 def _answer(completer: Completer, request: Mapping[str, Any], token: CancelToken) -> dict[str, Any]:
     number = request["complete"]
     try:
-        gap, options = Gap(**request["gap"]), options_of(request["options"])
-        return {"done": number, "completion": plain(completer.complete(gap, options, token))}
+        gap, options = request["gap"], options_of(request["options"])
+        return {"done": number, "completion": completer.complete(gap, options, token)}
     except Exception as error:  # noqa: BLE001 -- the parent is told, and the next one may work
         # The message may quote what somebody wrote; the log gets the kind and the place only.
         place = error.__traceback__

@@ -216,6 +216,60 @@ def test_a_request_whose_child_dies_is_answered_by_nothing(tmp_path: Path, start
     assert worker.complete(GAP, ASKED, CancelToken()).text == "x"
 
 
+@pytest.mark.parametrize("error", [BrokenFrame("?"), KeyError("done")])
+def test_a_child_that_talks_nonsense_is_replaced(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    states = States()
+    worker = start(script(tmp_path, {"text": "x"}), states)
+    worker.describe()
+
+    def nonsense(_stream: Any) -> None:
+        monkeypatch.undo()
+        raise error
+
+    monkeypatch.setattr("engine.remote.read_frame", nonsense)
+    assert worker.complete(GAP, ASKED, CancelToken()).stop_reason == "gated:restarting"
+    states.wait_for(READY, 2)
+    assert worker.complete(GAP, ASKED, CancelToken()).text == "x"
+
+
+def test_who_is_interrupted_while_waiting_leaves_no_half_an_answer(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = States()
+    worker = start(script(tmp_path, {"text": "x"}), states)
+    worker.describe()
+
+    def interrupted(_stream: Any) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.remote.read_frame", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        worker.complete(GAP, ASKED, CancelToken())
+    states.wait_for(READY, 2)
+    assert worker.complete(GAP, ASKED, CancelToken()).text == "x"
+
+
+def test_a_child_that_does_not_stop_when_told_to_is_ended(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.remote._PATIENCE_S", 0.05)
+    states = States()
+    worker = start(script(tmp_path, {"text": "y"}), states)
+    worker.describe()
+    number = worker.process_id
+    assert number is not None
+    os.kill(number, signal.SIGSTOP)
+    cancel = CancelToken()
+    cancel.cancel()
+
+    assert worker.complete(GAP, ASKED, cancel).stop_reason == "gated:restarting"
+    states.wait_for(READY, 2)
+    assert worker.complete(GAP, ASKED, CancelToken()).text == "y"
+
+
 def test_while_it_restarts_the_unasked_get_nothing(tmp_path: Path, start: Start) -> None:
     states = States()
     worker = start(script(tmp_path, {"text": "x"}), states, back_off_s=(60.0,))
@@ -329,12 +383,11 @@ def test_only_the_text_near_the_gap_is_sent(start: Start) -> None:
 @pytest.mark.parametrize("text", ["", "plain", "é😋", "\ud800 lone", "\x00\x1f", "a\r\nb"])
 def test_any_text_travels(text: str) -> None:
     pipe = io.BytesIO()
-    write_frame(pipe, {"gap": plain(Gap(text, text))})
+    gap = Gap(text, text + "x", text, "python", 3)
+    write_frame(pipe, {"complete": 7}, gap)
     pipe.seek(0)
-    message = read_frame(pipe)
 
-    assert message is not None
-    assert Gap(**message["gap"]) == Gap(text, text)
+    assert read_frame(pipe) == {"complete": 7, "gap": gap}
     assert read_frame(pipe) is None
 
 
@@ -351,13 +404,20 @@ def test_options_and_models_travel() -> None:
     options = CompletionOptions(multiline=True, banned=(Ban("a"), Ban("b", "a")), time_limit_ms=5.0)
     info = ModelInfo("n", "cpu", "float32", 1)
 
-    assert options_of(json.loads(json.dumps(plain(options)))) == options
-    assert ModelInfo(**json.loads(json.dumps(plain(info)))) == info
+    assert options_of(json.loads(json.dumps(options, default=plain))) == options
+    assert ModelInfo(**json.loads(json.dumps(info, default=plain))) == info
 
 
 @pytest.mark.parametrize(
     "data",
-    [struct.pack(">I", 1 << 30), struct.pack(">I", 3) + b"{x}", struct.pack(">I", 2) + b"[]"],
+    [
+        struct.pack(">III", 1 << 30, 0, 0),
+        struct.pack(">III", 3, 0, 0) + b"{x}",
+        struct.pack(">III", 2, 0, 0) + b"[]",
+        struct.pack(">III", 10, 1, 0) + b'{"gap":{}}\xff',
+        struct.pack(">III", 14, 0, 0) + b'{"gap":{"a":1}',
+        struct.pack(">III", 9, 0, 0) + b'{"gap":1}',
+    ],
 )
 def test_nonsense_between_the_processes_is_noticed(data: bytes) -> None:
     with pytest.raises(BrokenFrame):
@@ -365,7 +425,8 @@ def test_nonsense_between_the_processes_is_noticed(data: bytes) -> None:
 
 
 def test_half_a_message_is_the_end() -> None:
-    assert read_frame(io.BytesIO(struct.pack(">I", 10) + b"{")) is None
+    assert read_frame(io.BytesIO(struct.pack(">III", 10, 0, 0) + b"{")) is None
+    assert read_frame(io.BytesIO(b"\0\0")) is None
 
 
 def test_a_token_calls_back_once_whenever_it_is_cancelled() -> None:
