@@ -16,6 +16,7 @@ class Client:
 
     inline_completion: bool = False
     markdown: bool = False  # in hovers and completion documentation
+    indents_completions: bool = False  # every line, as the first one is; takes none as it is
     related_information: bool = False
     code_description: bool = False
     diagnostic_data: bool = False
@@ -45,9 +46,12 @@ def client_of(capabilities: types.ClientCapabilities) -> Client:
     formats = [
         *(_get(capabilities, "text_document.hover.content_format") or ()),
     ]
+    item = "text_document.completion.completion_item"
+    modes = _get(capabilities, f"{item}.insert_text_mode_support.value_set") or ()
     return Client(
         inline_completion=_get(capabilities, "text_document.inline_completion") is not None,
         markdown=types.MarkupKind.Markdown in formats,
+        indents_completions=tuple(modes) == (types.InsertTextMode.AdjustIndentation,),
         related_information=has("text_document.publish_diagnostics.related_information"),
         code_description=has("text_document.publish_diagnostics.code_description_support"),
         diagnostic_data=has("text_document.publish_diagnostics.data_support"),

@@ -6,7 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-STATUS = "footnote/status"  # notification, server to client: StatusParams, whenever it changes
+# Notification, server to client: StatusParams, whenever it changes. $/ means that a client may leave it unread;
+# of any other that it does not know lsp-mode warns in a window of its own.
+STATUS = "$/footnote/status"
 EXPLAIN = "footnote/explain"  # request, client to server: no parameters, ExplainResult
 # Notification, client to server: TextDocumentPositionParams, when the cursor has moved.
 CURSOR = "footnote/cursor"

@@ -112,7 +112,7 @@ def _server(console: Console, workspace: Path, model: str) -> Iterator[Client]:
         answered = time.monotonic()
         client.notify("initialized", {})
         status = client.wait_for(
-            lambda note: note["method"] == "footnote/status" and not note["params"]["busy"],
+            lambda note: note["method"] == "$/footnote/status" and not note["params"]["busy"],
             _READY_S,
         )["params"]
         ready = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 OPTIONS = types.CompletionOptions(trigger_characters=[".", "(", "[", "{", ":", ",", "=", " "])
 _WORD = re.compile(r"\w*\Z")
+_INDENTATION = re.compile(r"[ \t]*")
 _LONGEST_LABEL = 60
 
 
@@ -43,19 +45,35 @@ async def answer(session: Session, params: types.CompletionParams) -> types.Comp
     suggestion = suggestions[0]
     ahead.shown(session, ask, suggestion)
     word = _WORD.findall(line[: place.index])[0]
+    text, mode = word + suggestion.text, types.InsertTextMode.AsIs
+    if session.client.indents_completions:
+        text = relative(text, _INDENTATION.findall(line)[0])
+        mode = types.InsertTextMode.AdjustIndentation
+        if not text:
+            return None
     start = Place(0, place.index - len(word))
     end = Place(0, min(place.index + suggestion.replace_after, len(line)))
     found = convert.range_of([line], start, end, session.encoding)
     found.start.line = found.end.line = place.line
-    item = _item(suggestion, word, found, markdown=session.client.markdown)
+    item = _item(suggestion, types.TextEdit(found, text), mode, markdown=session.client.markdown)
     # Incomplete: the next character must bring a new question, for the answer depends on it.
     return types.CompletionList(is_incomplete=True, items=[item])
 
 
+def relative(text: str, indentation: str) -> str:
+    """The text for an editor that puts the indentation before every line but the first by itself.
+
+    A line that is indented less cannot be told so: the text ends before it.
+    """
+    first, *rest = text.split("\n")
+    told = takewhile(lambda line: line.startswith(indentation) or not line.strip(), rest)
+    return "\n".join([first, *(line.removeprefix(indentation) for line in told)]).rstrip()
+
+
 def _item(
-    suggestion: Suggestion, word: str, found: types.Range, *, markdown: bool
+    suggestion: Suggestion, edit: types.TextEdit, mode: types.InsertTextMode, *, markdown: bool
 ) -> types.CompletionItem:
-    text = word + suggestion.text
+    text = edit.new_text
     first, _, rest = text.partition("\n")
     label = first.strip() or text.strip().partition("\n")[0]
     if rest or len(label) > _LONGEST_LABEL:
@@ -64,15 +82,16 @@ def _item(
     return types.CompletionItem(
         label=label,
         label_details=types.CompletionItemLabelDetails(description=cited or "Footnote"),
-        kind=types.CompletionItemKind.Snippet if rest else types.CompletionItemKind.Text,
+        # Not Snippet, of however many lines: Helix expands such a text, and Sublime may leave it out.
+        kind=types.CompletionItemKind.Text,
         detail=cited or "Footnote",
         documentation=_documentation(text, suggestion, markdown=markdown),
         preselect=True,
         sort_text="\x20",
         filter_text=first,
         insert_text_format=types.InsertTextFormat.PlainText,
-        insert_text_mode=types.InsertTextMode.AsIs,
-        text_edit=types.TextEdit(found, text),
+        insert_text_mode=mode,
+        text_edit=edit,
         command=types.Command(
             title="Completion accepted",
             command=protocol.COMMAND_ACCEPTED,

@@ -1,21 +1,14 @@
 ;;; A real lsp-mode against the real server; what it sees is printed as lines for test_emacs.py.  -*- lexical-binding: t -*-
-(setq native-comp-enable-subr-trampolines nil native-comp-jit-compilation nil
-      make-backup-files nil create-lockfiles nil
-      lsp-session-file (expand-file-name "session" default-directory)
+(setq lsp-session-file (expand-file-name "session" default-directory)
       lsp-enable-snippet nil lsp-enable-file-watchers nil lsp-client-packages nil
       lsp-diagnostics-provider :none lsp-lens-enable nil)
+(load (expand-file-name "waiting" (file-name-directory load-file-name)) nil t)
 (mapc #'require '(lsp-mode lsp-modeline lsp-headerline lsp-completion lsp-inline-completion))
 (lsp-register-client
  (make-lsp-client :new-connection (lsp-stdio-connection (split-string (getenv "FOOTNOTE_COMMAND")))
                   :activation-fn (lsp-activate-on "python")
                   :initialization-options (lambda () '(:model "scripted:echo"))
                   :server-id 'footnote))
-(defun until (happened)
-  (let (seen (tries 0))
-    (while (and (not (setq seen (funcall happened))) (< (setq tries (1+ tries)) 300))
-      (accept-process-output nil 0.1))
-    seen))
-(defun say (name value) (princ (format "%s: %s\n" name value)))
 (lsp-workspace-folders-add default-directory)
 (with-current-buffer (switch-to-buffer (find-file-noselect "a.py"))
   (lsp)

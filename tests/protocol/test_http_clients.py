@@ -133,7 +133,7 @@ PROGRAMS = {
             "prompt": f"<|fim_prefix|>{BEFORE}{LINE}<|fim_suffix|>{AFTER}<|fim_middle|>",
             "stop": ["<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"],
         },
-        {"content-type": "application/json", "user-agent": "Zed/0.232.3 (linux; x86_64)", "accept": "*/*"},
+        {"content-type": "application/json", "user-agent": "Zed", "accept": "*/*"},
         zed,
     ),
 }  # fmt: skip

@@ -118,4 +118,4 @@ def test_a_client_that_goes_away_takes_the_server_with_it(stage: Stage) -> None:
 
 
 def _model_state(note: dict) -> str:
-    return note["params"]["model"]["state"] if note["method"] == "footnote/status" else ""
+    return note["params"]["model"]["state"] if note["method"] == "$/footnote/status" else ""

@@ -126,8 +126,9 @@ def test_settings_are_pulled_from_an_editor_that_keeps_them(stage: Stage) -> Non
             kept[0] = settings  # type: ignore[call-overload]
             seen = len(editor.client.notes)
             editor.client.notify("workspace/didChangeConfiguration", {"settings": None})
+            told = ("$/footnote/status", kind)
             editor.client.wait_for(
-                lambda note: note["method"] == "footnote/status" and note["params"]["kind"] == kind,  # noqa: B023
+                lambda note: (note["method"], note["params"].get("kind")) == told,  # noqa: B023
                 since=seen,
             )
             assert (editor.suggestion(uri, at) is None) is (kind == "Inactive")

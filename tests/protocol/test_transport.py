@@ -67,7 +67,7 @@ def test_an_interrupt_in_the_terminal_ends_the_server_quietly() -> None:
 async def test_a_client_of_another_make_understands_every_answer() -> None:
     client = BaseLanguageClient("other", "1")
     statuses: list[Any] = []
-    client.feature("footnote/status")(lambda params: statuses.append(params))
+    client.feature("$/footnote/status")(lambda params: statuses.append(params))
     client.feature(types.WINDOW_SHOW_MESSAGE)(lambda _params: None)
     await client.start_io(*SERVER)
     uri = "file:///project/a.py"

@@ -111,7 +111,7 @@ def test_the_server_leaves_while_its_model_still_loads(tmp_path: Path) -> None:
 
 
 def model_state(note: dict) -> str:
-    return note["params"]["model"]["state"] if note["method"] == "footnote/status" else ""
+    return note["params"]["model"]["state"] if note["method"] == "$/footnote/status" else ""
 
 
 def children_of(pid: int) -> list[int]:

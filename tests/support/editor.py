@@ -33,7 +33,7 @@ GHOST = {
     "general": {"positionEncodings": ["utf-16"]},
 }
 NO_INDEX = "no attribution index at"  # the suite has none unless a test builds one
-_ALWAYS = {"footnote/status", "textDocument/publishDiagnostics", "$/progress"}
+_ALWAYS = {"$/footnote/status", "textDocument/publishDiagnostics", "$/progress"}
 
 
 class Stage:
@@ -103,6 +103,7 @@ class Editor:
         allowed: set[str] = frozenset(),  # type: ignore[assignment]
         said: tuple[str, ...] = (NO_INDEX,),
         client_info: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
         stderr_allowed: str = "",
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
@@ -127,6 +128,7 @@ class Editor:
                 "clientInfo": client_info or {"name": "test"},
                 "capabilities": capabilities,
                 "initializationOptions": options,
+                **(params or {}),
             },
         )
         self.encoding = self.hello["capabilities"]["positionEncoding"]
@@ -171,7 +173,7 @@ class Editor:
     def ready(self) -> dict[str, Any]:
         """Wait until model and index are there or known not to be; the last status."""
         note = self.client.wait_for(
-            lambda note: note["method"] == "footnote/status" and not note["params"]["busy"]
+            lambda note: note["method"] == "$/footnote/status" and not note["params"]["busy"]
         )
         return note["params"]
 

@@ -1,6 +1,6 @@
 // Generated from lsp_server/protocol.py by tests/house/test_client.py.
 
-export const STATUS = "footnote/status";
+export const STATUS = "$/footnote/status";
 export const EXPLAIN = "footnote/explain";
 export const CURSOR = "footnote/cursor";
 export const MATCHES = "footnote/matches";

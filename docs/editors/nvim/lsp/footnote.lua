@@ -36,7 +36,7 @@ return {
   },
   root_markers = { '.git' },
   handlers = {
-    ['footnote/status'] = function(_, status)
+    ['$/footnote/status'] = function(_, status)
       vim.g.footnote_status = status.message
       vim.cmd.redrawstatus({ bang = true })
     end,
