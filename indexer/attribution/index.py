@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from math import ceil
+from operator import ge, gt
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from indexer.attribution.candidates import names_in
 from indexer.attribution.catalogue import File, Package, plain_name
 from indexer.attribution.excerpts import tail
 from indexer.attribution.families import DATA_LANGUAGES, PLAIN, PYTHON, SCRIPT, Family, family_of
-from indexer.attribution.judging import INFORMATION, judge
+from indexer.attribution.judging import INFORMATION, WARNING, judge
 from indexer.attribution.lexing import lexer_of_family, unify_line_ends
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.matching import Judge, Question, find
 from indexer.attribution.postings import STOP
+from indexer.attribution.resuming import last_resumption, resumed
 from indexer.attribution.schema import IndexInfo
 from indexer.attribution.text_store import DamagedBlock
 from indexer.attribution.tokens import Reading, Tokens
@@ -34,7 +36,6 @@ _AFTER_CHARACTERS = 1200
 MIN_NEW_TOKENS = 20  # matched in the completion itself; of a shorter one, nearly all of them
 _FEWEST_NEW_TOKENS = 4
 _NEARLY_ALL = 0.9
-_QUOTES = '"""'  # of a docstring
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +96,14 @@ class AttributionIndex:
         What stands as well in one of the `own` packages, the project's own by name, is no match.
         """
         language = language or language_of(path) or ""
-        matches: list[Match] = []
+        found: list[Match] = []
         for reading, family in self._readings(text, language):
             names = names_in(reading)
             question = Question(
                 reading.tokens, family.abstract, reading.data, names, own=self._own(own)
             )
-            found = self._find(question, cancelled)
-            matches += [each for each in found if not any(_overlap(each, one) for one in matches)]
-        matches.sort(key=lambda each: (each.start_line, each.end_line))
+            found = _better(found, self._find(question, cancelled))
+        matches = sorted(found, key=lambda each: (each.start_line, each.end_line))
         if language in DATA_LANGUAGES:
             return [replace(match, tier=INFORMATION) for match in matches]
         return matches
@@ -128,6 +128,8 @@ class AttributionIndex:
         lexer = lexer_of_family(family)
         before = unify_line_ends(before)
         head, left_away = tail(before, _TAIL_LINES, family)
+        stray = last_resumption(head, family)
+        head, left_away = head[stray:], left_away + head.count("\n", 0, stray)
         text = head + unify_line_ends(completion)
         old = len(lexer.tokens(head))
         new = len(lexer.tokens(text))
@@ -192,23 +194,32 @@ class AttributionIndex:
         return frozenset(plain | {self._roots[each] for each in plain & self._roots.keys()})
 
     def _readings(self, text: str, language: str) -> list[tuple[Reading, Family]]:
-        """The ways to read a text: one, or two where a docstring's quotes do not come in pairs.
-
-        Where one of them was deleted, or the text starts inside a docstring, code and prose have changed
-        places from there on, or up to there.
-        """
+        """The ways to read a text: one, or two where marks of strings or comments do not come in pairs."""
         families = (family_of(language),) if language else (PYTHON, SCRIPT, PLAIN)
         readings = [(lexer_of_family(each).read(text), each) for each in families]
         if readings[1:]:
             readings = [max(readings, key=lambda each: self._evidence(each[0].tokens, each[1]))]
         family = readings[0][1]
-        if family.docstrings and text.count(_QUOTES) % 2:
-            readings.append((lexer_of_family(family).read(_QUOTES + text), family))
-        return readings
+        again = resumed(unify_line_ends(text), family)
+        return [*readings, (again, family)] if again else readings
 
     def _evidence(self, tokens: Tokens, family: Family) -> int:
         hits = self._library.hits(tokens, abstract=family.abstract)
         return len(np.unique(hits.starts[hits.lines != STOP]))
+
+
+def _better(one: list[Match], other: list[Match]) -> list[Match]:
+    """The matches of two readings, of those that overlap the better: both may find the same."""
+    return [
+        each
+        for mine, theirs, beats in ((one, other, ge), (other, one, gt))
+        for each in mine
+        if all(beats(_weight(each), _weight(rival)) for rival in theirs if _overlap(each, rival))
+    ]
+
+
+def _weight(match: Match) -> tuple[bool, float]:
+    return match.tier == WARNING, match.matched_tokens * match.similarity
 
 
 def _overlap(one: Match, other: Match) -> bool:

@@ -49,6 +49,10 @@ class Lexer:
         kinds = reading.tokens.kinds[start:end]
         return reading.words(start + np.flatnonzero((kinds == NAME) | (kinds == ARGUMENT)))
 
+    def is_open(self, data: bytes) -> int:
+        """Where in a text of this family alone a string or comment begins that nothing closes, or -1."""
+        return _reader(self._family).open(data)
+
     def opening(self, before: str) -> str:
         """What to put in front of a text that follows `before`: the marks of what is still open there, or ""."""
         last = _parts(before.encode("utf-8", "surrogatepass"), self._family)[-1]

@@ -1,0 +1,149 @@
+"""Where a text has a mark too many: half-typed quotes, or a part cut out of something longer.
+
+From such a mark on code and strings change places, to the end of the text. What stands behind it tells: lines of
+code do not make a docstring. Only texts that are asked about are read like this, a second time: a template of code
+is a string after all, and the files of the corpus, read once, are whole.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from indexer.attribution.families import PLAIN_SHAPE, Family, Span
+from indexer.attribution.lexing import lexer_of_family
+from indexer.attribution.tokens import COMMENT, Reading, joined
+
+_FEWEST_LINES = 1  # of code, to say that this is no string
+_CODE_SHARE = 0.5
+_LOOKED_AT = 60  # lines behind a mark
+_CODE = re.compile(
+    rb"[ \t]*(?:"
+    rb"(?:def|class|function|func|fn)[ \t]+\w+[ \t]*[(:{<]|(?:import|return|package)[ \t]+[\w.*{(\[\"']+[^ ]*;?$|"
+    rb"(?:return|pass|continue|break|else:|try:|finally:)$|from[ \t]+[\w.]+[ \t]+import\b|"
+    rb"(?:if|elif|for|while|with|except)\b.*:$|@\w[\w.]*(?:\(.*)?$|(?:const|let|var)[ \t]+\w+|[\])}]+[;,:)]*$|"
+    rb".*(?:[;{}]|=>|->.*:)$|[\w.\[\]\"']+(?:[ \t]*:[ \t]*[\w.\[\], |]+)?[ \t]*[-+*/|&]?=(?:[^=]|$)|"
+    rb"(?:(?:await|yield|raise|assert|return|not|new|throw)[ \t]+)*[\w.]*\w[(\[].*[)\],({:;]$"
+    rb")"
+)
+
+
+class _Extent(NamedTuple):
+    """A string or comment that may run over lines, in bytes."""
+
+    start: int
+    inside: int
+    end: int  # of what is inside
+    rule: Span
+
+
+def resumed(text: str, family: Family) -> Reading | None:
+    """A text with unified line ends, read anew behind each mark that is none; None where there is no such mark."""
+    data = text.encode("utf-8", "surrogatepass")
+    strays = list(_strays(data, family))
+    if not strays:
+        return None
+    lexer = lexer_of_family(family)
+    first, mark = strays[0]
+    began_inside = _is_prose(data[:first]) and not any(_extents(data[:first], family))
+    # What ends a string that began before the text is the only mark that opens nothing.
+    borders = [0, *(_end_of_line(data, start) for start, _ in strays), len(data)]
+    parts = [data[start:end] for start, end in pairwise(borders)]
+    if began_inside:
+        parts[0] = mark.encode() + parts[0]
+    return joined([lexer.read(each.decode("utf-8", "surrogatepass")) for each in parts if each])
+
+
+def last_resumption(text: str, family: Family) -> int:
+    """From which character on a text is best read, when nothing before it matters: behind its last stray mark."""
+    data = text.encode("utf-8", "surrogatepass")
+    strays = list(_strays(data, family))
+    if not strays:
+        return 0
+    return len(data[: _end_of_line(data, strays[-1][0])].decode("utf-8", "surrogatepass"))
+
+
+def _strays(data: bytes, family: Family) -> Iterator[tuple[int, str]]:
+    """Where marks stand that open nothing, and the marks."""
+    at: int | None = 0
+    while at is not None:
+        inside_out = (each for each in _extents(data, family, at) if _is_inside_out(data, each))
+        stray = next(inside_out, None)
+        at = None
+        if stray:
+            yield stray.start, stray.rule.closing
+            at = _end_of_line(data, stray.start)
+
+
+def _extents(data: bytes, family: Family, at: int = 0) -> Iterator[_Extent]:
+    """The strings and comments over several lines in what follows, read as code from there."""
+    marks = _marks(family)
+    if marks is None:
+        return
+    is_open = lexer_of_family(family).is_open
+    found = marks.search(data, at)
+    while found:
+        start, inside = found.span()
+        after = inside
+        if is_open(data[at:inside]) == start - at:
+            rule = _rule(family, found.group())
+            closing = rule.closing.encode()
+            end = data.find(closing, inside)
+            while end >= 0 and is_open(data[start : end + len(closing)]) >= 0:
+                end = data.find(closing, end + 1)
+            end, after = (end, end + len(closing)) if end >= 0 else (len(data), len(data))
+            if data.count(b"\n", inside, end):
+                yield _Extent(start, inside, end, rule)
+            at = after
+        else:
+            # It stands in a remark or another string, which ends with its line.
+            at = max(at, data.rfind(b"\n", at, start))
+        found = marks.search(data, after)
+
+
+def _is_inside_out(data: bytes, extent: _Extent) -> bool:
+    """Whether what is inside is code. A remark may hold some, and is doubted only when it seems to hold another."""
+    inside = data[extent.inside : extent.end]
+    if extent.rule.kind == COMMENT and extent.end < len(data):
+        opening = extent.rule.opening.encode()
+        if not any(each.lstrip().startswith(opening) for each in inside.split(b"\n")[1:]):
+            return False
+    return _is_code(inside)
+
+
+@cache
+def _marks(family: Family) -> re.Pattern[bytes] | None:
+    """The marks that may stand in a text once too often; of single quotes every line has some."""
+    openings = [re.escape(each.opening.encode()) for each in family.spans if _may_stray(each)]
+    return None if family.islands or not openings else re.compile(b"|".join(openings))
+
+
+def _may_stray(span: Span) -> bool:
+    quotes = span.opening == span.closing and span.opening in ('"""', "'''", "`")
+    return span.lines and span.shape == PLAIN_SHAPE and (quotes or span.kind == COMMENT)
+
+
+def _rule(family: Family, opening: bytes) -> Span:
+    return next(each for each in family.spans if each.opening.encode() == opening)
+
+
+def _end_of_line(data: bytes, at: int) -> int:
+    end = data.find(b"\n", at)
+    return len(data) if end < 0 else end
+
+
+def _is_code(data: bytes) -> bool:
+    lines = _lines(data)
+    code = sum(_CODE.match(each) is not None for each in lines)
+    return code >= _FEWEST_LINES and code >= _CODE_SHARE * len(lines)
+
+
+def _is_prose(data: bytes) -> bool:
+    return bool(data.strip()) and not any(map(_CODE.match, _lines(data)))
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """What is written on the first lines, without the stars that remarks often begin with."""
+    rows = (each.strip().removeprefix(b"*").strip() for each in data.split(b"\n"))
+    return [each for each in rows if each][:_LOOKED_AT]
