@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,29 @@ class Point:
         self.x = x
         self.y = y
 '''
+# A notebook of two cells; the names of the first are of nobody else's code.
+NOTEBOOK = {
+    "cells": [
+        {
+            "cell_type": "code",
+            "execution_count": None,
+            "id": each,
+            "metadata": {},
+            "outputs": [],
+            "source": source,
+        }
+        for each, source in (
+            ("first", ["gull_counts = [12, 7, 31]\n", "heron_counts = [2, 0, 5]"]),
+            ("second", []),
+        )
+    ],
+    "metadata": {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    },
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -88,5 +112,6 @@ def window(
     folder = tmp_path_factory.mktemp("folder")
     (folder / "point.py").write_text(POINT, "utf-8")
     (folder / "copied.py").write_text(copy.text, "utf-8")
+    (folder / "birds.ipynb").write_text(json.dumps(NOTEBOOK), "utf-8")
     with editor(vsix, folder, pictures, settings, env) as opened:
         yield opened

@@ -27,6 +27,21 @@ def test_ghost_text_is_seen_typed_along_and_accepted(window: Editor) -> None:
     ast.parse(window.saved("point.py", lambda text: "        self.z = z" in text))
 
 
+def test_in_a_cell_of_a_notebook_the_names_of_an_earlier_one_are_known(window: Editor) -> None:
+    window.open_cell("birds.ipynb", 1)
+    window.type("for count in gull")
+    assert window.wait_for_ghost(lambda ghost: "_counts" in ghost).startswith("_counts")
+    window.picture("notebook")
+
+    window.press("Tab")
+    cell = window.page.locator(".notebookOverlay .code-cell-row").nth(1)
+    shown = cell.locator(".view-lines").first
+    window.wait(shown.inner_text, lambda text: "gull_counts" in text.replace("\u00a0", " "))
+    text = window.saved("birds.ipynb", lambda text: "for count in gull_counts" in text)
+    assert "heron_counts = [2, 0, 5]" in text
+    window.command("View: Close Editor")
+
+
 def test_the_account_of_the_last_requests_opens_as_a_text(window: Editor) -> None:
     window.command("Footnote: Why No Suggestion?")
 

@@ -71,9 +71,18 @@ class Editor:
 
     def open(self, name: str) -> None:
         """Open a file of the folder, as a person does: by its name."""
+        self._open(name)
+        self.page.locator(".editor-instance .monaco-editor .view-line").first.click()
+
+    def open_cell(self, name: str, number: int) -> None:
+        """Open a notebook, and go into a cell, counted from 0."""
+        self._open(name)
+        cells = self.page.locator(".notebookOverlay .code-cell-row")
+        cells.nth(number).locator(".monaco-editor .view-line").first.click()
+
+    def _open(self, name: str) -> None:
         self._pick("Control+p", name, name)
         self.page.locator(f".tab.active[data-resource-name='{name}']").wait_for()
-        self.page.locator(".editor-instance .monaco-editor .view-line").first.click()
 
     def command(self, title: str) -> None:
         self._pick("F1", f">{title}", title)
