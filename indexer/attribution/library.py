@@ -21,6 +21,7 @@ from indexer.attribution.catalogue import Catalogue, File
 from indexer.attribution.excerpts import excerpt
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS
+from indexer.attribution.generated import is_generated
 from indexer.attribution.lexing import lexer_of, unify_line_ends
 from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Hits
@@ -106,6 +107,10 @@ class Library:
         return self.catalogue.file(
             int(self.catalogue.files_of_lines(np.array([line], np.uint32))[0])
         )
+
+    def is_generated(self, file: File) -> bool:
+        """Whether a file says that a program wrote it; no, where the index holds no texts."""
+        return is_generated(self.text(file) or "")
 
     def text(self, file: File) -> str | None:
         """The text of a file, where the index holds texts."""

@@ -10,7 +10,7 @@ import numpy as np
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment, align
 from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
 from indexer.attribution.catalogue import File, plain_name
-from indexer.attribution.judging import Common, Verdict
+from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Common, Verdict
 from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
@@ -44,6 +44,7 @@ class Question:
     names: Names  # to be asked for where hits do not suffice
     new: tuple[int, int] | None = None  # tokens of which a match must hold some
     min_new: int = 0  # how many, as written
+    generated: bool = False  # whether the text says that a program wrote it
     skipped: int = 0  # lines that come before what is asked about
     own: frozenset[str] = frozenset()  # packages, by plain name, whose text this may be itself
 
@@ -266,7 +267,7 @@ def _matches(
             Match(
                 start_line=span.first + 1,
                 end_line=span.last + 1,
-                tier=lead.verdict.tier,
+                tier=_tier(lead, question, library),
                 kind=lead.verdict.kind,
                 similarity=lead.verdict.similarity,
                 matched_tokens=lead.verdict.matched,
@@ -276,6 +277,16 @@ def _matches(
             )
         )
     return sorted(matches, key=lambda each: (each.start_line, each.end_line))
+
+
+def _tier(found: Found, question: Question, library: Library) -> str:
+    """What programs write is alike whoever runs them: of a copy it speaks only as a whole, and not to the program."""
+    verdict = found.verdict
+    if verdict.tier == WARNING:
+        sides = question.generated, library.is_generated(found.file)
+        if all(sides) or (any(sides) and verdict.kind != VERBATIM):
+            return INFORMATION
+    return verdict.tier
 
 
 def _lines(found: Found, question: Question, written: Sequence[str]) -> Span:

@@ -7,6 +7,7 @@ literals that repeats far away, say), so whoever uses it checks the whole text o
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from indexer.attribution.generated import TOP, is_generated
 from indexer.attribution.lexing import lexer_of, unify_line_ends
 from indexer.attribution.matches import Match
 
@@ -81,11 +82,14 @@ def revised(
 ) -> list[Match] | None:
     """The matches of the lines `after`, from those of the lines `before` and of a part that is checked anew.
 
-    None where the whole text had better be checked: an edit in most of it, or one that opens a string or comment.
+    None where the whole text had better be checked: an edit in most of it, one that opens a string or comment, or a
+    text whose top says that a program wrote it, which a part does not.
     """
     edit = edit_of(before, after)
     if edit.head == edit.n_before == edit.n_after:
         return list(matches)
+    if is_generated("".join(before[:TOP])) or is_generated("".join(after[:TOP])):
+        return None
     kept = [moved for each in matches if (moved := edit.moved(each)) is not None]
     part = Span(edit.head, edit.n_after - edit.tail)
     for each in matches:

@@ -39,7 +39,16 @@ def filler(number: int) -> str:
 
 COPIES = st.permutations([CLUSTER, LEDGER, INTERVALS, RENAMED])
 NEW = st.sampled_from(
-    ["x = 1\n", "\n", "    value = other(value)\n" * 3, '"""\n', "# note\n", INTERVALS, filler(99)]
+    [
+        "x = 1\n",
+        "\n",
+        "    value = other(value)\n" * 3,
+        '"""\n',
+        "# note\n",
+        "# @generated\n",
+        INTERVALS,
+        filler(99),
+    ]
 )
 EDITS = st.lists(
     st.tuples(st.floats(0, 1), st.integers(0, 12), NEW, st.booleans()), min_size=1, max_size=3
