@@ -40,6 +40,8 @@ def ask_at(document: Document, offset: int, *, automatic: bool, popup: str | Non
     """`popup` is the text before the cursor as the selected item of a menu would make it."""
     text = document.text
     above, below = map(speakable, cells_around(document))
-    prefix = above + speakable(text[:offset] if popup is None else popup)
-    suffix = speakable(text[offset:]) + below
+    before, after = text[:offset] if popup is None else popup, text[offset:]
+    if document.may_have_halves or popup is not None:
+        before, after = speakable(before), speakable(after)
+    prefix, suffix = above + before, after + below
     return Ask(document, document.version, prefix, suffix, automatic, len(above))

@@ -46,6 +46,7 @@ class _Entry:
     group: str  # the first of the suggestions that were made together
     rank: int  # among them, from 0
     n_sought: int  # how many were wanted when they were made
+    end: int  # the length of the text before the cursor once all of it is typed
 
 
 class SuggestionCache:
@@ -90,6 +91,7 @@ class SuggestionCache:
                 suggestion.id,
                 rank,
                 n_sought,
+                len(prefix) + len(each.text),
             )
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)
@@ -107,10 +109,13 @@ class SuggestionCache:
         """
         context = (uri, suffix[:_SUFFIX])
         oldest = self._clock() - self._seconds
+        length = len(prefix)
         fitting = {
             key: entry
             for key, entry in self._entries.items()
-            if entry.context == context
+            # First what tells most of them apart, and costs least.
+            if entry.length <= length < entry.end
+            and entry.context == context
             and entry.made_at >= oldest
             and entry.n_sought >= n_wanted
             and _remains(entry, prefix)
@@ -161,11 +166,10 @@ class SuggestionCache:
 
 
 def _remains(entry: _Entry, prefix: str) -> str:
-    """The rest of a suggestion behind a prefix; empty where it does not fit or says nothing."""
+    """The rest of a suggestion behind a prefix of its length; empty where it does not fit or says nothing."""
     text, typed = entry.suggestion.text, len(prefix) - entry.length
     if (
-        0 <= typed < len(text)
-        and prefix.startswith(entry.window, entry.length - len(entry.window))
+        prefix.startswith(entry.window, entry.length - len(entry.window))
         and text.startswith(prefix[entry.length :])
         and text[typed:].strip()
     ):

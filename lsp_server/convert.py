@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lsprotocol import types
 
-from lsp_server.documents import Document, Place, body
+from lsp_server.documents import Document, Place, body, has_halves
 
 UTF8 = types.PositionEncodingKind.Utf8
 UTF16 = types.PositionEncodingKind.Utf16
@@ -92,8 +92,6 @@ def apply_change(
 
 def speakable(text: str) -> str:
     """Text that has a UTF-8 form: half a surrogate pair becomes a replacement character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    if not has_halves(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

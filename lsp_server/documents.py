@@ -36,6 +36,17 @@ def body(line: str) -> str:
     return line.rstrip("\r\n")
 
 
+def has_halves(text: str) -> bool:
+    """Whether half a surrogate pair is in a text, which has no UTF-8 form then."""
+    if text.isascii():  # which a string knows of itself
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 @dataclass(slots=True, eq=False)
 class Document:
     """One open document, itself and no other: two are never equal. Only the event loop changes it."""
@@ -50,12 +61,21 @@ class Document:
     edited_place: Place | None = None  # behind the last edit; None where that is not known
     notebook: Notebook | None = field(default=None, repr=False)  # the one it is a cell of
     _text: str | None = field(default=None, repr=False)
+    _halves: bool | None = field(default=None, repr=False)  # None until somebody asks
+    _reached: tuple[int, int] = field(default=(0, 0), repr=False)  # a line and where it begins
 
     @property
     def text(self) -> str:
         if self._text is None:
             self._text = "".join(self.lines)
         return self._text
+
+    @property
+    def may_have_halves(self) -> bool:
+        """Whether half a surrogate pair was in it once; looked for in what comes in, not at each key."""
+        if self._halves is None:
+            self._halves = has_halves(self.text)
+        return self._halves
 
     @property
     def path(self) -> str:
@@ -71,7 +91,17 @@ class Document:
         """The index into `text`; the end of it for a place behind that."""
         if place.line >= len(self.lines):
             return sum(map(len, self.lines))
-        return sum(map(len, self.lines[: place.line])) + place.index
+        return self._start_of(place.line) + place.index
+
+    def _start_of(self, line: int) -> int:
+        """Counted from the line that was asked for last: people stay where they are."""
+        known, start = self._reached
+        if line >= known:
+            start += sum(map(len, self.lines[known:line]))
+        else:
+            start -= sum(map(len, self.lines[line:known]))
+        self._reached = line, start
+        return start
 
     def end(self) -> Place:
         return Place(len(self.lines) - 1, len(self.lines[-1]))
@@ -81,7 +111,9 @@ class Document:
         self._note_edit(deleted=len(text) < sum(map(len, self.lines)))
         self.lines = split_lines(text)
         self.edited_place = None
+        self._halves = None
         self._text = text
+        self._reached = 0, 0
 
     def replace(self, start: Place, end: Place, text: str) -> None:
         """Put `text` where the text from `start` to `end` was."""
@@ -104,7 +136,11 @@ class Document:
         replacement = split_lines(block)
         if last + 1 < len(lines) and replacement[-1] == "":
             replacement.pop()  # the line after it is there already
+        if first < self._reached[0]:
+            self._start_of(first)
         lines[first : last + 1] = replacement
+        if self._halves is False:
+            self._halves = has_halves(text)
         self._text = None
 
     def _note_edit(self, *, deleted: bool) -> None:

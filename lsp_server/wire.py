@@ -171,6 +171,21 @@ class FootnoteProtocol(LanguageServerProtocol):
         error = {"code": int(code), "message": text}
         self._send_data({"jsonrpc": self.VERSION, "id": identity, "error": error})
 
+    def _execute_handler(
+        self,
+        msg_id: Any,
+        handler: Any,
+        callback: Callable[[Any], None],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        # pygls keeps what became of a notification for ever: every edit would take memory.
+        def done(future: Any) -> None:
+            self._request_futures.pop(msg_id, None)
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, done, args, kwargs)
+
     def _handle_cancel_notification(self, msg_id: Any) -> None:
         # A cancel that crosses its answer on the way is nothing to warn about.
         if (future := self._request_futures.pop(msg_id, None)) is not None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server import convert
-from lsp_server.documents import Document, Place, split_lines
+from lsp_server.documents import Document, Place, has_halves, split_lines
 
 ENCODINGS = st.sampled_from(["utf-8", "utf-16", "utf-32"])
 CHARACTERS = st.sampled_from("ab é한😋🧵\r\n\f\u2028\x85\ud800")
@@ -64,11 +64,7 @@ def test_an_edit_of_the_lines_is_an_edit_of_the_text(
     text: str, new: str, data: st.DataObject
 ) -> None:
     document = Document("file:///a.py", "python", 1, split_lines(text))
-    places = []
-    for _ in range(2):
-        line = data.draw(st.integers(0, len(document.lines) - 1))
-        index = data.draw(st.integers(0, len(document.lines[line].rstrip("\r\n"))))
-        places.append(Place(line, index))
+    places = [somewhere(document, data) for _ in range(2)]
     start, end = sorted(places, key=lambda place: (place.line, place.index))
     first, last = naive_offset(text, start), naive_offset(text, end)
     assert document.offset(start) == first
@@ -77,6 +73,24 @@ def test_an_edit_of_the_lines_is_an_edit_of_the_text(
     expected = text[:first] + new + text[last:]
     assert document.text == expected
     assert document.lines == split_lines(expected)
+
+
+@given(TEXTS, st.lists(TEXTS, min_size=1, max_size=4), st.data())
+def test_however_it_is_edited_places_are_found_and_halves_are_known(
+    text: str, edits: list[str], data: st.DataObject
+) -> None:
+    document = Document("file:///a.py", "python", 1, split_lines(text))
+    for new in edits:
+        assert document.may_have_halves or not has_halves(document.text)
+        for _ in range(3):
+            place = somewhere(document, data)
+            assert document.offset(place) == naive_offset(document.text, place)
+        document.replace(somewhere(document, data), somewhere(document, data), new)
+
+
+def somewhere(document: Document, data: st.DataObject) -> Place:
+    line = data.draw(st.integers(0, len(document.lines) - 1))
+    return Place(line, data.draw(st.integers(0, len(document.lines[line].rstrip("\r\n")))))
 
 
 @given(st.text())
