@@ -8,7 +8,7 @@ model, as Saxena's prompt lookup decoding).
 from array import array
 from collections.abc import Sequence
 
-_LONGEST = 3  # tokens that must have stood together; fewer where those never did
+_LONGEST = 6  # tokens that must have stood together; fewer where those never did
 _WIDTH = array("I").itemsize  # bytes of a token
 
 

@@ -17,6 +17,7 @@ from engine.drafts import Lookup
         ([1, 2, 3, 4, 5, 1, 2, 3], -1, []),
         ([9, 2, 3, 7, 1, 2, 3, 8, 5, 2, 3], 1, [8]),  # the last place of two
         ([1, 2, 3, 7, 2, 3, 8, 1, 2, 3], 1, [7]),  # three together before two
+        ([*range(1, 9), 0, 6, 7, 4, 9, *range(1, 8)], 9, [8, 0, 6, 7, 4, 9]),  # six are enough
         ([3, 3, 3], 2, [3]),
         ([1, 2, 3], 4, []),
         ([1], 4, []),
