@@ -29,6 +29,7 @@ from trainer.evaluation.latency import (
     cancel_latencies,
     in_turn,
     percentile,
+    rates,
     row_of,
     timed,
 )
@@ -133,8 +134,8 @@ def test_a_row_keeps_what_was_done_apart() -> None:
         "e",
         {
             OPENED: [Sample(100.0, 50, 0, 4)],
-            TYPED: [Sample(10.0, 52, 40, 2, 1), Sample(20.0, 54, 44, 3, 2)],
-            JUMPED: [Sample(50.0, 52, 0, 3)],
+            TYPED: [Sample(10.0, 52, 40, 2, 0), Sample(20.0, 54, 44, 3, 3)],
+            JUMPED: [Sample(50.0, 52, 0, 3, 5)],
         },
     )
 
@@ -142,6 +143,22 @@ def test_a_row_keeps_what_was_done_apart() -> None:
     assert (row.prompt_tokens, row.computed_tokens, row.new_tokens) == (52, 11, 3)
     assert row.model_runs == 1.5
     assert math.isnan(row.accepted_p50)
+
+
+def test_runs_that_are_not_known_are_not_counted() -> None:
+    assert math.isnan(row_of("e", {TYPED: [Sample(10.0, 52, 40, 2)]}).model_runs)
+
+
+def test_rates_are_of_prompts_that_were_run() -> None:
+    found = rates(
+        {
+            OPENED: [Sample(12.0, 50, 0, 4, 2, 10.0, 2.0), Sample(1.0, 50, 50, 4, 0, 0.0, 0.5)],
+            TYPED: [Sample(3.0, 50, 48, 4, 2, 1.0, 2.0)],
+        }
+    )
+
+    assert (found["prefill_ms"], found["prefill_tokens_s"]) == (10.0, 5000.0)
+    assert (found["step_ms"], found["tokens_a_run"]) == (1.0, 2.0)
 
 
 def test_a_sample_tells_what_the_completion_was_made_of() -> None:

@@ -7,7 +7,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from indexer.shards import CorpusUnavailable, read_documents
 from trainer.evaluation import llama_peer
 from trainer.evaluation.conversation import ServerLost
 from trainer.evaluation.floors import floors
-from trainer.evaluation.keystrokes import OPENED, TYPED, Session, folder_documents, sessions
+from trainer.evaluation.keystrokes import TYPED, Session, folder_documents, sessions
 from trainer.evaluation.latency import (
     OPTIONS,
     Row,
@@ -31,9 +30,9 @@ from trainer.evaluation.latency import (
     cancel_latencies,
     in_turn,
     machine,
-    mean,
     memory_mb,
     percentile,
+    rates,
     row_of,
     timed,
 )
@@ -205,7 +204,7 @@ def _engines(options: argparse.Namespace, folder: Path, typed: list[Session]) ->
         "cancel_ms": {"p50": percentile(cancels, 0.5), "p95": percentile(cancels, 0.95)},
         "worker_memory_mb": memory,
         "worker_ready_s": loaded,
-        "rates": _rates(served.samples),
+        "rates": rates(served.samples),
         # Of an architecture that is left to transformers too little is known to say.
         "floors": asdict(floors(shape, info.parameters, rows[0].prompt_tokens, cores))
         if isinstance(shape, Shape) and options.device == CPU
@@ -230,19 +229,6 @@ def _completers(
                 model, dtype=dtype, device=options.device, prompt_tokens=size
             )
     return {name: each for name, each in found.items() if isinstance(each, LocalCompleter)}
-
-
-def _rates(samples: Mapping[str, Sequence[Sample]]) -> dict[str, float]:
-    """What was served: a prompt's time for each token, a run's behind it, and tokens of a run."""
-    cold, everything = samples.get(OPENED, ()), [each for some in samples.values() for each in some]
-    runs = sum(each.model_runs for each in everything)
-    return {
-        "prefill_ms": mean(each.prefill_ms for each in cold),
-        "prefill_tokens_s": 1000
-        / mean(each.prefill_ms / (each.prompt_tokens - each.cached_tokens) for each in cold),
-        "step_ms": sum(each.decode_ms for each in everything) / max(1, runs),
-        "tokens_a_run": sum(each.new_tokens for each in everything) / max(1, runs),
-    }
 
 
 def _ours(measured: _Engine, completer: Completer, tokens_of: "LocalCompleter | None") -> Any:

@@ -23,7 +23,7 @@ class Sample:
     prompt_tokens: int
     cached_tokens: int
     new_tokens: int
-    model_runs: int = 0  # behind the prompt; 0 where they are not known
+    model_runs: int | None = None  # behind the prompt; None where they are not known
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
 
@@ -90,8 +90,30 @@ def row_of(engine: str, samples: Mapping[str, Sequence[Sample]]) -> Row:
         prompt_tokens=mean(each.prompt_tokens for each in everything),
         computed_tokens=mean(each.prompt_tokens - each.cached_tokens for each in typed),
         new_tokens=mean(each.new_tokens for each in everything),
-        model_runs=mean(each.model_runs for each in typed if each.model_runs),
+        model_runs=mean(each.model_runs for each in typed if each.model_runs is not None),
     )
+
+
+def rates(samples: Mapping[str, Sequence[Sample]]) -> dict[str, float]:
+    """What was served: a prompt's time for each token, a run's behind it, and tokens of a run.
+
+    Of completions whose prompt was run: behind one that was not, some tokens are foreseen.
+    """
+    ran = [
+        each
+        for some in samples.values()
+        for each in some
+        if each.cached_tokens < each.prompt_tokens
+    ]
+    runs = sum(each.model_runs or 0 for each in ran)
+    cold = [each for each in samples.get(OPENED, ()) if each in ran]
+    return {
+        "prefill_ms": mean(each.prefill_ms for each in cold),
+        "prefill_tokens_s": 1000
+        / mean(each.prefill_ms / (each.prompt_tokens - each.cached_tokens) for each in cold),
+        "step_ms": sum(each.decode_ms for each in ran) / max(1, runs),
+        "tokens_a_run": sum(each.new_tokens for each in ran) / max(1, runs),
+    }
 
 
 def mean(values: Iterable[float]) -> float:
