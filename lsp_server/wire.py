@@ -181,7 +181,8 @@ class FootnoteProtocol(LanguageServerProtocol):
     ) -> None:
         # pygls keeps what became of a notification for ever: every edit would take memory.
         def done(future: Any) -> None:
-            self._request_futures.pop(msg_id, None)
+            if not future.cancelled():  # at the end all are, while pygls goes through them
+                self._request_futures.pop(msg_id, None)
             callback(future)
 
         super()._execute_handler(msg_id, handler, done, args, kwargs)

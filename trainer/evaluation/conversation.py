@@ -47,7 +47,7 @@ class Conversation:
         self._unread = b""
         self._number = 0
         self._replies: dict[int, tuple[dict[str, Any], float]] = {}
-        self.status: dict[str, Any] = {}  # the last footnote/status, and when it came
+        self.status: dict[str, Any] = {}  # the last $/footnote/status, and when it came
 
     @property
     def process_id(self) -> int:
@@ -162,7 +162,7 @@ class Conversation:
         elif "id" in heard:  # nothing that it could ask is announced
             refusal = {"code": -32601, "message": "not here"}
             self.send(framed({"jsonrpc": "2.0", "id": heard["id"], "error": refusal}))
-        elif heard["method"] == "footnote/status":
+        elif heard["method"] == "$/footnote/status":
             self.status = {**heard["params"], "at": at}
 
 
