@@ -21,7 +21,7 @@ demo: $(INSTALLED) ## see the server complete and cite, on the small corpus
 test: lint client ## check everything: style, types, arrows, client, tests
 	$(BIN)/pytest $(ARGS)
 
-test-editor: vsix ## a person at work in a real VS Code, Neovim and Emacs, without a screen (800 MB to fetch)
+test-editor: vsix ## a person at work in a real VS Code, Neovim, Emacs and Helix, without a screen (800 MB to fetch)
 	@tests/editor/install
 	@tests/editor/install-others
 	@$(BIN)/footnote setup --small
