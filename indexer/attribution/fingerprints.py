@@ -47,6 +47,9 @@ class Grams:
     starts: npt.NDArray[np.intp]
     ends: npt.NDArray[np.intp]
 
+    def some(self, which: npt.NDArray[np.bool_]) -> "Grams":
+        return Grams(self.hashes[which], self.starts[which], self.ends[which])
+
 
 EXACT = Form("exact", k=14, window=14)
 ABSTRACT = Form("abstract", k=20, window=14, abstract=True)

@@ -35,7 +35,7 @@ _CACHED_PASSAGES = 1024
 _HIT_BITS = 14.0  # what a hit says, as against rare names
 _HIT_TOKENS = 16  # hits that begin this near to each other speak once
 _SHARED_FAMILIES = 4  # unrelated packages with a gram that says nothing about places
-_REPEATS = 4  # occurrences of the same gram in a text that count
+REPEATS = 4  # occurrences of the same gram in a text that count
 
 
 class Library:
@@ -54,21 +54,38 @@ class Library:
         self._codes = lru_cache(_CACHED_PASSAGES)(self._decode)
         self._facing: tuple[Tokens, Ids] | None = None
 
-    def hits(self, tokens: Tokens, *, abstract: bool) -> Hits:
-        """Where the grams of a text occur; without the abstract form if it says nothing."""
+    def hits(
+        self,
+        tokens: Tokens,
+        *,
+        abstract: bool,
+        repeats: int = REPEATS,
+        outside: npt.NDArray[np.bool_] | None = None,
+    ) -> Hits:
+        """Where the grams of a text occur; without the abstract form if it says nothing.
+
+        Of a gram that the text has often only the first `repeats` count: a table of literals has one for every
+        row. `outside` says of each token whether a gram that begins there is asked for.
+        """
         if self._facing is not None:
             tokens = self._facing[0]
-        found = []
+        found, left_out = [], []
         for form in FORMS:
             if abstract or not form.abstract:
                 grams = form.grams(tokens)
+                if outside is not None:
+                    grams = grams.some(outside[grams.starts])
                 at, lines = self._tables[form].find(grams.hashes)
-                few = _first_few(grams.hashes, at)
+                few = _first_few(grams.hashes, at, repeats)
+                left_out.append(grams.starts[at[~few]])
                 at, lines = at[few], lines[few]
                 kind = np.full(len(at), form.abstract)
                 families = self._families(at, lines)
                 found.append((grams.starts[at], grams.ends[at], lines, kind, families))
-        return Hits(*(np.concatenate(each) for each in zip(*found, strict=True)))
+        starts, ends, lines, kinds, families = (
+            np.concatenate(each) for each in zip(*found, strict=True)
+        )
+        return Hits(starts, ends, lines, kinds, families, np.concatenate(left_out))
 
     def _families(self, grams: Places, lines: npt.NDArray[np.uint32]) -> Places:
         """For each occurrence, in how many families of packages its gram was found."""
@@ -169,7 +186,7 @@ def _joined(one: Votes, other: Votes) -> Votes:
     )
 
 
-def _first_few(hashes: Ids, at: Places) -> npt.NDArray[np.bool_]:
+def _first_few(hashes: Ids, at: Places, repeats: int) -> npt.NDArray[np.bool_]:
     """Which finds to keep: not those of the further grams with a hash that comes often, as in tables of literals.
 
     `at` are the numbers of the grams that were found, in order.
@@ -182,5 +199,5 @@ def _first_few(hashes: Ids, at: Places) -> npt.NDArray[np.bool_]:
     place = np.arange(len(ordered))
     rank = place - np.maximum.accumulate(np.where(first, place, 0))
     kept = np.zeros(len(hashes), bool)
-    kept[found[order[rank < _REPEATS]]] = True
+    kept[found[order[rank < repeats]]] = True
     return kept[at]

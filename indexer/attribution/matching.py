@@ -12,14 +12,15 @@ from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, S
 from indexer.attribution.catalogue import File, plain_name
 from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Common, Verdict
 from indexer.attribution.lexing import unify_line_ends
-from indexer.attribution.library import Library
+from indexer.attribution.library import REPEATS, Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.regions import Chain, chains, common
 from indexer.attribution.spans import Found, Span, beside, united, whole_lines, without_accidents
-from indexer.attribution.tokens import PROSE, Tokens
+from indexer.attribution.tokens import PROSE, Places, Tokens
 
-_MARGIN_TOKENS = 120  # how far past its hits a text is aligned
-_LINES_BEFORE, _LINES_AFTER = 24, 48  # likewise in the source; a last gram itself spans some lines
+# How far past its hits a text is aligned, in tokens, and the source before and after, in lines: a last gram itself
+# spans some. Nothing lies further beside a hit than a window and a gram.
+_AROUND, _LITTLE = (120, 24, 47), (24, 4, 12)
 _MAX_TOKENS = 6000  # of a text aligned at once: the aligner's memory grows with the square
 _MIN_HITS = 2  # that make a chain; one alone is heard beside the names
 _SETTLED = 3  # places known for a stretch of text after which more are only counted
@@ -72,6 +73,7 @@ def find(
     search = _Search(question, library, judge, cancelled, idiom)
     search.along(chains(tokens, hits, library.catalogue, min_hits=_MIN_HITS))
     search.by_names(library.sharing(votes, hits))
+    search.repeats(hits.left_out)
     return _matches(question, search.found, search.surplus, library)
 
 
@@ -86,11 +88,11 @@ class _Search:
     idiom: Common
     found: list[Found] = field(default_factory=list)
     surplus: list[Chain] = field(default_factory=list)  # chains that are only counted
-    aligned: list[tuple[int, Part]] = field(default_factory=list)  # by number of the file
+    followed: list[tuple[int, Part]] = field(default_factory=list)  # hits, with their file's number
+    aligned: list[tuple[int, Part]] = field(default_factory=list)  # what was compared, likewise
 
-    def along(self, candidates: Iterable[Chain]) -> None:
-        """Judges what lies along chains of hits, the best first."""
-        tokens = len(self.question.tokens)
+    def along(self, candidates: Iterable[Chain], *, again: bool = False) -> None:
+        """Judges what lies along chains of hits, the best first; `again`, what was not judged before."""
         tried: list[Chain] = []
         for chain in candidates:
             if self.cancelled():
@@ -105,8 +107,9 @@ class _Search:
                 self.surplus.append(chain)
             elif rivals or own or stronger < _SETTLED:
                 tried.append(chain)
-                for part in _parts(chain, tokens):
-                    self.found += self._judged(part, file)
+                for hits in _parts(chain):
+                    if not (again and _is_among(hits, file, self.followed)):
+                        self.found += self._along_here(hits, file)
 
     def by_names(self, candidates: Iterable[Shared]) -> None:
         """Judges where names stand together that nothing found so far accounts for."""
@@ -118,8 +121,26 @@ class _Search:
                 return
             if self._concerns(shared) and not any(_covers(each, shared) for each in self.found):
                 file, part = _place(shared, len(self.question.tokens), self.library)
-                if not any(_is_within(part, file, *each) for each in self.aligned):
+                if not _is_among(part, file, self.aligned):
                     self.found += self._judged(part, file)
+
+    def repeats(self, left_out: Places) -> None:
+        """Judges what the text has more often than grams are asked for, as long as there is more of it."""
+        tokens, most = self.question.tokens, REPEATS
+        before = 0
+        while len(self.found) > before and not self.cancelled():
+            before = len(self.found)
+            outside = np.ones(len(tokens), bool)
+            for each in self.found:
+                outside[each.start : each.end] = False
+            if not outside[left_out].any():
+                return
+            most *= 2
+            hits = self.library.hits(
+                tokens, abstract=self.question.abstract, repeats=most, outside=outside
+            )
+            self.along(chains(tokens, hits, self.library.catalogue, min_hits=_MIN_HITS), again=True)
+            left_out = hits.left_out
 
     def _concerns(self, shared: Shared) -> bool:
         """Whether a stretch has any of the new text."""
@@ -127,6 +148,17 @@ class _Search:
             return True
         first, last = self.question.new
         return shared.start < last and shared.start + STRETCH_TOKENS > first
+
+    def _along_here(self, hits: Part, file: File) -> Iterator[Found]:
+        """The findings where hits lie; and where a better passage beside them hides theirs, what aligns here alone.
+
+        A text may have a passage twice, or two of a file in another order.
+        """
+        self.followed.append((file.number, hits))
+        found = list(self._judged(_widened(hits, len(self.question.tokens)), file))
+        yield from found
+        if found and not any(_share_inside(hits, each) >= 0.5 for each in found):
+            yield from self._judged(_widened(hits, len(self.question.tokens), little=True), file)
 
     def _judged(self, part: Part, file: File) -> Iterator[Found]:
         tokens = self.question.tokens
@@ -147,7 +179,7 @@ def _is_own(file: File, question: Question) -> bool:
     return bool(question.own) and plain_name(file.package.name) in question.own
 
 
-def _share_inside(chain: Chain, found: Found) -> float:
+def _share_inside(chain: Chain | Part, found: Found) -> float:
     inside = min(found.end, chain.end) - max(found.start, chain.start)
     return inside / (chain.end - chain.start)
 
@@ -184,14 +216,15 @@ def _covers(found: Found, shared: Shared) -> bool:
     return 2 * (min(found.end, end) - max(found.start, shared.start)) > STRETCH_TOKENS
 
 
-def _is_within(part: Part, file: File, other_file: int, other: Part) -> bool:
-    """Whether nearly all of this was aligned with each other before."""
-    return (
-        file.number == other_file
+def _is_among(part: Part, file: File, others: Iterable[tuple[int, Part]]) -> bool:
+    """Whether nearly all of this is a part of one of those."""
+    return any(
+        file.number == number
         and min(part.end, other.end) - max(part.start, other.start)
         >= _NEARLY * (part.end - part.start)
         and min(part.last_line, other.last_line) - max(part.first_line, other.first_line)
         >= _NEARLY * (part.last_line - part.first_line)
+        for number, other in others
     )
 
 
@@ -208,8 +241,8 @@ def _place(shared: Shared, tokens: int, library: Library) -> tuple[File, Part]:
     return file, part
 
 
-def _parts(chain: Chain, tokens: int) -> Iterator[Part]:
-    """A chain with what lies around it, cut where it is too long to be aligned at once."""
+def _parts(chain: Chain) -> Iterator[Part]:
+    """Where the hits of a chain lie, cut where it is too long to be aligned at once."""
     positions, lines = chain.positions, chain.lines
     first = 0
     while first < len(positions):
@@ -218,14 +251,19 @@ def _parts(chain: Chain, tokens: int) -> Iterator[Part]:
             last += 1
         here = lines[first : last + 1]
         end = chain.end if last + 1 == len(positions) else positions[last + 1]
-        yield Part(
-            max(0, positions[first] - _MARGIN_TOKENS),
-            min(tokens, end + _MARGIN_TOKENS),
-            max(0, min(here) - _LINES_BEFORE),
-            max(here) + _LINES_AFTER,
-            chain.covered,
-        )
+        yield Part(positions[first], end, min(here), max(here) + 1, chain.covered)
         first = last + 1
+
+
+def _widened(hits: Part, tokens: int, *, little: bool = False) -> Part:
+    """Hits with what lies around them; or with so little that no other passage fits in."""
+    margin, before, after = _LITTLE if little else _AROUND
+    return hits._replace(
+        start=max(0, hits.start - margin),
+        end=min(tokens, hits.end + margin),
+        first_line=max(0, hits.first_line - before),
+        last_line=hits.last_line + after,
+    )
 
 
 def _matches(

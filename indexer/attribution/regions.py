@@ -29,6 +29,9 @@ class Hits:
     families: npt.NDArray[
         np.intp
     ]  # how many unrelated packages have the gram, as far as places are kept
+    left_out: npt.NDArray[
+        np.intp
+    ]  # where grams begin that were not asked for, as the text has them often
 
 
 @dataclass(slots=True)
@@ -110,6 +113,9 @@ def chains(tokens: Tokens, hits: Hits, catalogue: Catalogue, *, min_hits: int) -
             open_chains = []
         fitting = [each for each in open_chains if each.accepts(start, text_line, line)]
         if not fitting:
+            over = [each for each in open_chains if start - each.end > _REACH_TOKENS]
+            found += over
+            open_chains = [each for each in open_chains if each not in over]
             fitting = [Chain(file)]
             open_chains += fitting
         nearest = (

@@ -135,11 +135,15 @@ def united(found: Iterable[Found], tokens: Tokens) -> list[Found]:
 
 def _goes_on(one: Found, other: Found, tokens: Tokens) -> bool:
     """Whether one finding, which begins first, and another of its file are of one copy."""
-    shared, here, there = np.intersect1d(
-        one.tokens, other.tokens, assume_unique=True, return_indices=True
-    )
-    if len(shared):
-        return bool(np.median(np.abs(one.lines[here] - other.lines[there])) <= 1)
+    if other.start < one.end:
+        _, here, there = np.intersect1d(
+            one.tokens, other.tokens, assume_unique=True, return_indices=True
+        )
+        apart = np.abs(one.lines[here] - other.lines[there])
+        rest = other.lines[other.tokens > one.tokens[-1]]
+        # Of two copies in a row one alignment may have the beginning of the first and the end of the second.
+        goes_back = len(rest) and rest[0] < one.lines.max() - 1
+        return bool(len(apart) and np.median(apart) <= 1 and not goes_back)
     passed = int(tokens.lines[other.start]) - int(tokens.lines[one.end - 1])
     return 0 <= passed <= _NEAR_LINES and 0 <= other.lines[0] - one.lines[-1] <= _NEAR_LINES
 

@@ -131,10 +131,24 @@ def test_a_line_is_named_once_for_each_source(tmp_path: Path) -> None:
         assert one.end_line < other.start_line
 
 
-def test_two_parts_of_one_file_in_another_order_stay_two(tmp_path: Path) -> None:
-    between = "".join(f"x{number} = {number} ** y\n" for number in range(60))
-    index = index_of(tmp_path, LEDGER + between + INTERVALS)
+@pytest.mark.parametrize("between", [0, 60])
+def test_two_parts_of_one_file_in_another_order_stay_two(tmp_path: Path, between: int) -> None:
+    source = "".join(f"x{number} = {number} ** y\n" for number in range(between))
+    index = index_of(tmp_path, LEDGER + source + INTERVALS)
     matches = index.check_document(INTERVALS + LEDGER, language="python")
-    after = (LEDGER + between).count("\n") + 1
+    after = (LEDGER + source).count("\n") + 1
 
     assert [each.source.start_line for each in matches] == [after, 1]
+
+
+@pytest.mark.parametrize("times", [3, 30])
+@pytest.mark.parametrize("between", ["", "\n\n", FOREIGN])
+def test_every_copy_of_a_passage_is_named_however_many(
+    tmp_path: Path, times: int, between: str
+) -> None:
+    index = index_of(tmp_path, LEDGER)
+    matches = index.check_document((LEDGER + between) * times, language="python")
+    step = (LEDGER + between).count("\n")
+
+    assert [each.start_line for each in matches] == [1 + step * number for number in range(times)]
+    assert {each.source.end_line for each in matches} == {LEDGER.count("\n")}
