@@ -1,6 +1,6 @@
 ;;; What the tests in a real Emacs have in common.  -*- lexical-binding: t -*-
 (setq native-comp-enable-subr-trampolines nil native-comp-jit-compilation nil
-      make-backup-files nil create-lockfiles nil ring-bell-function #'ignore)
+      make-backup-files nil create-lockfiles nil)
 (defun until (happened)
   (let (seen (tries 0))
     (while (and (not (setq seen (funcall happened))) (< (setq tries (1+ tries)) 300))
