@@ -4,7 +4,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -13,6 +13,7 @@ from typing import Any
 from trainer import checkpoints
 from trainer.checkpoints import Saved
 from trainer.config import DataRecipe, Recipe, SpanRecipe
+from trainer.locking import locked
 
 
 class RunMismatch(Exception):
@@ -139,19 +140,10 @@ def standing_of(run: Run, identity: dict[str, str]) -> tuple[Standing, Saved | N
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a run folder; RunMismatch when one is in it already.
-
-    Where there is no flock (Windows) nobody is kept out.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
+    """Keep other processes out of a run folder; RunMismatch when one is in it already."""
+    with ExitStack() as held:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(locked(folder / ".lock", wait=False))
         except BlockingIOError:
             raise RunMismatch(
                 f"another process trains in {folder}: wait until it has stopped (it writes a "

@@ -1,6 +1,5 @@
 """The corpus laid out for training: one file that all worker processes map and share."""
 
-import contextlib
 import json
 import os
 import sys
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.shards import CorpusUnavailable, Manifest, open_shards
+from trainer.locking import locked
 
 Indices = npt.NDArray[np.int64]
 _COLUMNS = ("text", "path", "package", "language")
@@ -99,7 +99,8 @@ def open_texts(corpus: Path) -> Texts:
     path = folder / f"{manifest.corpus_hash}.arrow"
     try:
         folder.mkdir(exist_ok=True)
-        with _alone(folder):
+        # Where there is no lock the last process to finish wins, which is as good.
+        with locked(folder / "lock", wait=True):
             table = _checked(corpus, manifest, path)
             if table is None:
                 _lay_out(corpus, manifest, path)
@@ -115,19 +116,6 @@ def open_texts(corpus: Path) -> Texts:
     if not table.num_rows:
         raise CorpusUnavailable(f"the corpus at {corpus} is empty: build it again")
     return Texts(table)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time; where there is no flock, the last one to finish wins, as good."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with (folder / "lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def _stamp(corpus: Path, manifest: Manifest) -> str:

@@ -5,25 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from indexer.document import Document, content_hash
 from indexer.shards import MANIFEST, CorpusUnavailable, open_shards, read_documents, write_shards
+from tests.support import documents
 
 META = {"name": "tiny", "recipe_hash": "r", "selection": "small", "dropped": {"literals": [1, 2]}}
 
 
 def document(number, text=None, language="python"):
-    text = f"x = {number}\n" if text is None else text
-    return Document(
-        text=text,
-        path=f"a/{number}.py",
-        package="p",
-        version="1",
-        kind="folder",
-        license="MIT",
-        license_source="manifest",
-        url="https://example.org/p",
-        language=language,
-        sha256=content_hash(text),
+    return documents.document(
+        f"x = {number}\n" if text is None else text, f"a/{number}.py", language, "p"
     )
 
 

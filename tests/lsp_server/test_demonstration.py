@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from indexer.document import Document, content_hash
 from indexer.shards import write_shards
 from lsp_server.commands.demo import main
 from lsp_server.demonstration.copying import renamed_copy
 from lsp_server.demonstration.places import chosen_places
 from tests.support import tiny_corpus
+from tests.support.documents import document
 
 CLICK = """\
 import os
@@ -30,15 +30,12 @@ class KeepOpen:
 """
 
 
-def document(text: str, package: str, path: str) -> Document:
-    return Document(
-        text, path, package, "1.0", "pypi", "MIT", "manifest", "", "python", content_hash(text)
-    )
-
-
 def test_a_place_is_cut_at_the_cursor_and_remembers_what_was_there() -> None:
     (place,) = chosen_places(
-        [document("x", "other", "other.py"), document(CLICK, "Click", "click/formatting.py")]
+        [
+            document("x", "other.py", package="other"),
+            document(CLICK, "click/formatting.py", package="Click"),
+        ]
     )
 
     assert place.hidden
@@ -48,16 +45,18 @@ def test_a_place_is_cut_at_the_cursor_and_remembers_what_was_there() -> None:
 
 
 def test_a_file_without_the_chosen_text_is_cut_behind_a_return_or_at_its_end() -> None:
-    (place,) = chosen_places([document("def f():\n    return 3\n", "click", "click/formatting.py")])
+    (place,) = chosen_places(
+        [document("def f():\n    return 3\n", "click/formatting.py", package="click")]
+    )
     assert place.hidden == "3"
-    (place,) = chosen_places([document("x = 3\n", "click", "click/formatting.py")])
+    (place,) = chosen_places([document("x = 3\n", "click/formatting.py", package="click")])
     assert (place.before, place.hidden) == ("x = 3", "")
 
 
 def test_a_copy_has_other_names_and_the_same_shape() -> None:
     text = f"import os\n\n\n{tiny_corpus.INTERVALS}"
     copy = renamed_copy(
-        [document("x = (", "a", "broken.py"), document(text, "spans", "spans/a.py")]
+        [document("x = (", "broken.py", package="a"), document(text, "spans/a.py", package="spans")]
     )
 
     assert copy is not None
@@ -81,7 +80,7 @@ def test_a_copy_has_other_names_and_the_same_shape() -> None:
     ids=["short", "no function", "no names", "global", "comments"],
 )
 def test_a_function_that_would_show_little_is_passed_over(text: str) -> None:
-    assert renamed_copy([document(text, "a", "a.py")]) is None
+    assert renamed_copy([document(text, "a.py", package="a")]) is None
 
 
 def test_the_demonstration_runs_to_its_end_on_a_small_corpus(
@@ -89,7 +88,7 @@ def test_the_demonstration_runs_to_its_end_on_a_small_corpus(
 ) -> None:
     monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path))
     tiny_corpus.build(tmp_path)
-    held_out = [document(CLICK, "click", "click/formatting.py")]
+    held_out = [document(CLICK, "click/formatting.py", package="click")]
     write_shards(tmp_path / "held-out", held_out, meta={"name": "held-out"})
 
     assert main(["--model", "scripted:suggested()"]) == 0

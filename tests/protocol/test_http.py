@@ -81,18 +81,6 @@ def test_an_address_is_refused_in_words(port: str) -> None:
     assert "no other address is ever listened on" in " ".join(result.stderr.split())
 
 
-def test_a_port_that_is_taken_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        result = subprocess.run(
-            [*SERVER, "--http", port], capture_output=True, text=True, check=False
-        )
-
-    assert result.returncode == 2
-    assert f"footnote serve: cannot listen on port {port}" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
 def test_beside_an_editor_both_are_answered_by_one_model() -> None:
     client = Client((*SERVER, "--stdio", "--http", "0"))
     client.request(

@@ -10,6 +10,7 @@ import socket
 import subprocess
 from typing import Any
 
+import pytest
 from lsprotocol import types
 from pygls.lsp.client import BaseLanguageClient
 
@@ -44,12 +45,11 @@ def test_a_port_serves_one_editor_of_this_machine() -> None:
     process.stderr.close()
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+@pytest.mark.parametrize("way", ["--tcp", "--http"])
+def test_a_port_that_is_taken_is_named(way: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        result = subprocess.run(
-            [*SERVER, "--tcp", port], capture_output=True, text=True, check=False
-        )
+        result = subprocess.run([*SERVER, way, port], capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert f"footnote serve: cannot listen on port {port}" in result.stderr
     assert "Traceback" not in result.stderr

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from indexer.document import Document, content_hash
 from indexer.shards import Manifest, write_shards
+from tests.support.documents import document
+
+if TYPE_CHECKING:
+    from indexer.document import Document
 
 # Written for these tests; long enough to be recognised, with nothing in it that is common.
 INTERVALS = '''\
@@ -82,18 +86,7 @@ def documents(more: Mapping[str, str] | None = None) -> list[Document]:
         )
         texts[f"spans/other_{number}.py"] = f"def fill_{number}(table_{number}):\n{body}\n"
     return [
-        Document(
-            text=text,
-            path=path,
-            package="spans",
-            version="1.2",
-            kind="pypi",
-            license="BSD-3-Clause",
-            license_source="manifest",
-            url="https://example.org/spans",
-            language="python",
-            sha256=content_hash(text),
-        )
+        document(text, path, package="spans", version="1.2", license="BSD-3-Clause")
         for path, text in texts.items()
     ]
 

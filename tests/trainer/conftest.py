@@ -7,29 +7,13 @@ import pytest
 import torch
 
 from engine.fim import FimLayout
-from indexer.document import Document, content_hash
+from indexer.document import Document
 from indexer.shards import write_shards
+from tests.support.documents import document
 from trainer import vocabulary
 from trainer.config import load_recipe
 from trainer.pretrain import pretrain
 from trainer.runs import Run
-
-
-def document(
-    text: str, path: str = "pack/module.py", language: str = "python", package: str = "pack"
-) -> Document:
-    return Document(
-        text=text,
-        path=path,
-        package=package,
-        version="1.0",
-        kind="folder",
-        license="MIT",
-        license_source="metadata",
-        url=f"pkg:pypi/{package}@1.0",
-        language=language,
-        sha256=content_hash(text),
-    )
 
 
 def source(number: int) -> str:

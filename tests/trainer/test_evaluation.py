@@ -5,7 +5,7 @@ import json
 import pytest
 
 from indexer.shards import write_shards
-from tests.support.held import held
+from tests.support.documents import held
 from trainer.commands import eval as eval_command
 from trainer.evaluation import cases, infilling, report
 

@@ -12,7 +12,7 @@ import torch
 
 from engine.checkpoint import read_checkpoint, read_tensors
 from indexer.shards import open_shards, write_shards
-from tests.trainer.conftest import document
+from tests.support.documents import document
 from tests.trainer.test_own import program, write
 from trainer import checkpoints
 from trainer.commands.train import main

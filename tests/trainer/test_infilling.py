@@ -13,7 +13,7 @@ import torch
 
 from engine.fim import FimLayout
 from indexer.shards import write_shards
-from tests.support.held import held
+from tests.support.documents import held
 from tests.support.tiny import tiny_tokenizer, write_tiny
 from trainer.commands import eval as eval_command
 from trainer.evaluation import benchmarks, crossfile, infilling

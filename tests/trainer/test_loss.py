@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from indexer.shards import write_shards
-from tests.support.held import held
+from tests.support.documents import held
 from tests.support.tiny import write_tiny
 from trainer.commands import eval as eval_command
 from trainer.evaluation import loss

@@ -7,7 +7,7 @@ import pytest
 
 from indexer.curation.folders import NothingToRead
 from indexer.shards import open_shards, read_documents
-from tests.trainer.conftest import document
+from tests.support.documents import document
 from trainer.own import DROPPED, hold_out, snapshot
 
 WORDS = "count limit value order table index node key path line start stop size left right".split()

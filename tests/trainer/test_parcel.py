@@ -17,7 +17,8 @@ import pytest
 from engine.api import CancelToken, CompletionOptions, Gap
 from engine.loading import load
 from indexer.shards import open_shards, read_documents, write_shards
-from tests.trainer.conftest import document, source
+from tests.support.documents import document
+from tests.trainer.conftest import source
 from trainer.commands.train import main as train
 from trainer.config import load_recipe
 from trainer.parcel.blocks import NoRoom, pack_corpus, unpack_corpus

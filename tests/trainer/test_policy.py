@@ -8,7 +8,8 @@ import pytest
 from engine.checkpoint import read_checkpoint
 from engine.serving import Serving
 from indexer.shards import write_shards
-from tests.trainer.conftest import document, source
+from tests.support.documents import document
+from tests.trainer.conftest import source
 from trainer.commands.eval import main
 from trainer.evaluation.cases import Case
 from trainer.evaluation.policy import (

@@ -11,9 +11,9 @@ import pytest
 from indexer.curation.parameters import Parameters
 from indexer.curation.sources import default_manifest, read_recipe
 from indexer.shards import write_shards
+from tests.support.documents import document
 from tests.support.published import edit_json
 from tests.support.tiny import write_tiny
-from tests.trainer.conftest import document
 from trainer.commands.release import main
 from trainer.release.licences import LICENCES
 from trainer.release.markdown import duration, front_matter, table

@@ -153,7 +153,7 @@ def test_a_worker_that_fails_says_why(plan, tokenizer, tmp_path):
 
 def test_a_corpus_of_tables_ends_in_an_error_not_in_a_search_for_rows(tmp_path, tokenizer, plan):
     from indexer.shards import write_shards
-    from tests.trainer.conftest import document
+    from tests.support.documents import document
 
     table = document("".join(f"{n}, {n * n},\n" for n in range(400)))
     write_shards(tmp_path / "corpus", [table], meta={})

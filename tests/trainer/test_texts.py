@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from indexer.shards import CorpusUnavailable, write_shards
-from tests.trainer.conftest import document, source
+from tests.support.documents import document
+from tests.trainer.conftest import source
 from trainer import texts
 from trainer.config import DataRecipe, RecipeError
 from trainer.texts import SourceFile, cache_folder, open_texts, texts_of

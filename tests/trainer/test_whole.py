@@ -13,7 +13,8 @@ import torch
 
 from indexer.shards import write_shards
 from tests.support import llama_cpp
-from tests.trainer.conftest import document, source
+from tests.support.documents import document
+from tests.trainer.conftest import source
 from trainer.commands import eval as evaluate
 from trainer.commands import release
 from trainer.commands.train import main as train

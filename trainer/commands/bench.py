@@ -1,9 +1,6 @@
 """`footnote bench`: speed, beside what others take for the same work."""
 
-import argparse
-import importlib
-import sys
-from collections.abc import Callable
+from trainer.commands.measurement import choose
 
 _WHAT = {
     "completion": (
@@ -30,22 +27,4 @@ _WHAT = {
 
 
 def main(argv: list[str]) -> int:
-    lines = "\n".join(f"  {name:<12} {text}" for name, (_, text) in _WHAT.items())
-    parser = argparse.ArgumentParser(
-        prog="footnote bench",
-        description="Measure speed on this machine.",
-        epilog=f"WHAT is one of:\n{lines}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("what", metavar="WHAT", choices=_WHAT, help=", ".join(_WHAT))
-    parser.add_argument(
-        "arguments", nargs=argparse.REMAINDER, help="see footnote bench WHAT --help"
-    )
-    options = parser.parse_args(argv)
-    module = importlib.import_module(_WHAT[options.what][0])
-    run: Callable[[list[str]], int] = module.main
-    try:
-        return run(options.arguments)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    return choose("footnote bench", "Measure speed on this machine.", _WHAT, argv)

@@ -1,23 +1,23 @@
 """`footnote bench attribution`: how long look-ups take, and what the index costs."""
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from indexer import AttributionIndex, IndexUnavailable
+from indexer import AttributionIndex
 from indexer.document import Document
 from indexer.home import corpus_folder, held_out_folder, index_folder
-from indexer.shards import CorpusUnavailable, open_shards, read_documents
+from indexer.shards import open_shards, read_documents
+from trainer.commands.measurement import measurement
 from trainer.evaluation.attribution import negatives, timing
 from trainer.evaluation.attribution.checking import Probe
 from trainer.evaluation.attribution.fresh import Asked, ask
 from trainer.evaluation.attribution.planting import Plan, plant_all
 from trainer.evaluation.latency import machine
-from trainer.evaluation.report import command_line, progress, quietly_interrupted, table, write_json
+from trainer.evaluation.report import command_line, progress, table, write_json
 
 PROTOCOL = (
     "completions: windows of 10 lines of held-out files, looked up with what stands around them, and "
@@ -29,14 +29,10 @@ PROTOCOL = (
 )
 
 
-@quietly_interrupted
+@measurement("footnote bench attribution")
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
-    try:
-        result = measure(options, argv)
-    except (CorpusUnavailable, IndexUnavailable, OSError, ValueError) as error:
-        sys.stderr.write(f"footnote bench attribution: {error}\n")
-        return 2
+    result = measure(options, argv)
     print(report(result))
     if options.json:
         write_json(options.json, result)

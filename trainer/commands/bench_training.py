@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from indexer.home import corpus_folder, data_home
-from indexer.shards import CorpusUnavailable
+from trainer.commands.measurement import measurement
 from trainer.commands.train_pretrain import RUNTIME
 from trainer.config import Recipe, RecipeError, load_recipe
 from trainer.evaluation.contenders import CONTENDERS, Task
 from trainer.evaluation.latency import machine
-from trainer.evaluation.report import quietly_interrupted, table, write_json
+from trainer.evaluation.report import table, write_json
 from trainer.evaluation.speed import (
     Measured,
     RowCost,
@@ -47,14 +47,10 @@ Contenders:
 """
 
 
-@quietly_interrupted
+@measurement("footnote bench training", RecipeError)
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
-    try:
-        result = _measure(options)
-    except (CorpusUnavailable, RecipeError, OSError, ValueError) as error:
-        sys.stderr.write(f"footnote bench training: {error}\n")
-        return 2
+    result = _measure(options)
     result = {"command": _command(argv), **result}
     if options.json == "-":
         print(json.dumps(result, indent=1))

@@ -1,9 +1,6 @@
 """`footnote eval`: quality on files that no model of ours has seen."""
 
-import argparse
-import importlib
-import sys
-from collections.abc import Callable
+from trainer.commands.measurement import choose
 
 _WHAT = {
     "infill": ("trainer.commands.eval_infill", "exact match and similarity of text put into gaps"),
@@ -27,20 +24,4 @@ _WHAT = {
 
 
 def main(argv: list[str]) -> int:
-    lines = "\n".join(f"  {name:<12} {text}" for name, (_, text) in _WHAT.items())
-    parser = argparse.ArgumentParser(
-        prog="footnote eval",
-        description="Measure quality on the held-out packages.",
-        epilog=f"WHAT is one of:\n{lines}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("what", metavar="WHAT", choices=_WHAT, help=", ".join(_WHAT))
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="see footnote eval WHAT --help")
-    options = parser.parse_args(argv)
-    module = importlib.import_module(_WHAT[options.what][0])
-    run: Callable[[list[str]], int] = module.main
-    try:
-        return run(options.arguments)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    return choose("footnote eval", "Measure quality on the held-out packages.", _WHAT, argv)

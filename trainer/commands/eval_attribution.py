@@ -2,18 +2,18 @@
 
 import argparse
 import itertools
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
-from indexer import AttributionIndex, IndexInfo, IndexUnavailable, match_json
+from indexer import AttributionIndex, IndexInfo, match_json
 from indexer.attribution import rarity
 from indexer.document import Document
 from indexer.home import corpus_folder, held_out_folder
-from indexer.shards import CorpusUnavailable, open_shards, read_documents
+from indexer.shards import open_shards, read_documents
+from trainer.commands.measurement import measurement
 from trainer.evaluation.attribution import adjudication, negatives, scores
 from trainer.evaluation.attribution.checking import (
     MODES,
@@ -36,7 +36,7 @@ from trainer.evaluation.attribution.planting import (
     plant_all,
 )
 from trainer.evaluation.attribution.splits import SPLITS, is_in
-from trainer.evaluation.report import command_line, progress, quietly_interrupted, table, write_json
+from trainer.evaluation.report import command_line, progress, table, write_json
 
 T = TypeVar("T")
 
@@ -56,17 +56,13 @@ PROTOCOL = (
 )
 
 
-@quietly_interrupted
+@measurement("footnote eval attribution")
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
-    try:
-        if options.fit is not None:
-            print(fit_anew(options))
-            return 0
-        result = measure(options, argv)
-    except (CorpusUnavailable, IndexUnavailable, OSError, ValueError) as error:
-        sys.stderr.write(f"footnote eval attribution: {error}\n")
-        return 2
+    if options.fit is not None:
+        print(fit_anew(options))
+        return 0
+    result = measure(options, argv)
     print(report(result))
     if options.list and "flagged" in result:
         print(listing(result))

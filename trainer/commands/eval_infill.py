@@ -1,16 +1,15 @@
 """`footnote eval infill`: text put into gaps of the held-out packages, beside trivial guesses."""
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-from engine.api import ModelUnavailable
 from engine.fim import Order
 from indexer.home import held_out_folder
-from indexer.shards import CorpusUnavailable, open_shards, read_documents
+from indexer.shards import open_shards, read_documents
+from trainer.commands.measurement import measurement
 from trainer.evaluation import cases as gaps
 from trainer.evaluation import crossfile
 from trainer.evaluation.benchmarks import benchmark_of, read_cases, some_of
@@ -21,7 +20,6 @@ from trainer.evaluation.report import (
     command_line,
     model_folder,
     progress,
-    quietly_interrupted,
     table,
     write_json,
 )
@@ -35,15 +33,11 @@ _COLUMNS = (
 ).split()
 
 
-@quietly_interrupted
+@measurement("footnote eval infill")
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
-    try:
-        folder = model_folder(options.model)
-        result = measure(folder, options, argv)
-    except (CorpusUnavailable, ModelUnavailable, OSError, ValueError) as error:
-        sys.stderr.write(f"footnote eval infill: {error}\n")
-        return 2
+    folder = model_folder(options.model)
+    result = measure(folder, options, argv)
     print(f"{result['protocol']}\n")
     print(table([{name: row[name] for name in _COLUMNS} for row in result["scores"]]))
     if options.json:

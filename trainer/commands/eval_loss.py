@@ -1,34 +1,28 @@
 """`footnote eval loss`: bits per byte on the held-out packages."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.api import ModelUnavailable
 from indexer.home import held_out_folder
-from indexer.shards import CorpusUnavailable, open_shards, read_documents
+from indexer.shards import open_shards, read_documents
+from trainer.commands.measurement import measurement
 from trainer.evaluation.report import (
     comma_list,
     command_line,
     model_folder,
     progress,
-    quietly_interrupted,
     table,
     write_json,
 )
 
 
-@quietly_interrupted
+@measurement("footnote eval loss")
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
-    try:
-        result = measure(model_folder(options.model), options, argv)
-    except (CorpusUnavailable, ModelUnavailable, OSError, ValueError) as error:
-        sys.stderr.write(f"footnote eval loss: {error}\n")
-        return 2
+    result = measure(model_folder(options.model), options, argv)
     print(f"{result['model']} on {result['held_out']}, {result['files_chosen']}")
     for window in result["windows"]:
         print(f"\n{result['protocol'][str(window)]}\n")

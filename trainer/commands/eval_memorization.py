@@ -2,23 +2,21 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.api import ModelUnavailable
-from indexer import AttributionIndex, IndexUnavailable
+from indexer import AttributionIndex
 from indexer.home import corpus_folder, held_out_folder
-from indexer.shards import CorpusUnavailable, open_shards, read_documents
+from indexer.shards import open_shards, read_documents
+from trainer.commands.measurement import measurement
 from trainer.evaluation.cases import languages_of
 from trainer.evaluation.published import LICOEVAL, LICOEVAL_DIFFERS, of_benchmark
 from trainer.evaluation.report import (
     command_line,
     model_folder,
     progress,
-    quietly_interrupted,
     table,
     write_json,
 )
@@ -30,20 +28,10 @@ _COLUMNS = (
 _EXAMPLES = 20  # flagged completions that a result keeps of each row
 
 
-@quietly_interrupted
+@measurement("footnote eval memorization")
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
-    try:
-        result = measure(model_folder(options.model), options, argv)
-    except (
-        CorpusUnavailable,
-        IndexUnavailable,
-        ModelUnavailable,
-        OSError,
-        ValueError,
-    ) as error:
-        sys.stderr.write(f"footnote eval memorization: {error}\n")
-        return 2
+    result = measure(model_folder(options.model), options, argv)
     print(f"{result['protocol']}\n")
     print(table([{name: row[name] for name in _COLUMNS} for row in result["rows"]]))
     published = of_benchmark(LICOEVAL, "all")

@@ -3,17 +3,16 @@
 import argparse
 import json
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.api import ModelUnavailable
 from engine.checkpoint import ABOUT, dump, read_checkpoint, sha256_of
 from engine.serving import Serving, serving_to_json
 from indexer.home import held_out_folder
-from indexer.shards import CorpusUnavailable, open_shards, read_documents
+from indexer.shards import open_shards, read_documents
+from trainer.commands.measurement import measurement
 from trainer.evaluation import cases as gaps
 from trainer.evaluation import policy
 from trainer.evaluation.cases import Case
@@ -23,7 +22,6 @@ from trainer.evaluation.report import (
     command_line,
     model_folder,
     progress,
-    quietly_interrupted,
     table,
     write_json,
 )
@@ -31,24 +29,20 @@ from trainer.evaluation.report import (
 _SHOWN = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
-@quietly_interrupted
+@measurement("footnote eval policy")
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
-    try:
-        folder = model_folder(options.model)
-        prompts = comma_list(options.prompts, "--prompts")
-        result, replies, serving = measure(folder, prompts, options, argv)
-        _report(result)
-        if options.json:
-            write_json(options.json, result)
-        if options.plot:
-            policy.draw(_curves(replies, serving), serving.min_confidence, options.plot)
-        if options.save:
-            _save(folder, serving)
-            print(f"\nwritten to {folder / ABOUT}")
-    except (CorpusUnavailable, ModelUnavailable, OSError, ValueError) as error:
-        sys.stderr.write(f"footnote eval policy: {error}\n")
-        return 2
+    folder = model_folder(options.model)
+    prompts = comma_list(options.prompts, "--prompts")
+    result, replies, serving = measure(folder, prompts, options, argv)
+    _report(result)
+    if options.json:
+        write_json(options.json, result)
+    if options.plot:
+        policy.draw(_curves(replies, serving), serving.min_confidence, options.plot)
+    if options.save:
+        _save(folder, serving)
+        print(f"\nwritten to {folder / ABOUT}")
     return 0
 
 

@@ -1,16 +1,14 @@
 """`footnote eval retention`: two checkpoints on the same held-out text, side by side."""
 
 import argparse
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from engine.api import ModelUnavailable
-from indexer.shards import CorpusUnavailable
-from trainer.evaluation.report import command_line, quietly_interrupted, table, write_json
+from trainer.commands.measurement import measurement
+from trainer.evaluation.report import command_line, table, write_json
 
 
-@quietly_interrupted
+@measurement("footnote eval retention", KeyError)
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="footnote eval retention",
@@ -28,21 +26,17 @@ def main(argv: list[str]) -> int:
     add("--dtype", default="auto", help="auto (as stored), float32, bfloat16 or float16")
     add("--json", type=Path, metavar="FILE", help="write the rows here as well")
     options = parser.parse_args(argv)
-    try:
-        from trainer.evaluation.retention import retention
+    from trainer.evaluation.retention import retention
 
-        rows = retention(
-            options.before,
-            options.after,
-            held_out=options.held_out,
-            megabytes=options.megabytes,
-            cases=options.cases,
-            device=options.device,
-            dtype=options.dtype,
-        )
-    except (CorpusUnavailable, ModelUnavailable, OSError, ValueError, KeyError) as error:
-        sys.stderr.write(f"footnote eval retention: {error}\n")
-        return 2
+    rows = retention(
+        options.before,
+        options.after,
+        held_out=options.held_out,
+        megabytes=options.megabytes,
+        cases=options.cases,
+        device=options.device,
+        dtype=options.dtype,
+    )
     plain = [asdict(each) for each in rows]
     print(table(plain))
     if options.json:

@@ -1,8 +1,6 @@
 """Gaps in files the model has never seen, drawn the same way every time."""
 
-import ast
 import hashlib
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
@@ -74,17 +72,6 @@ def draw(documents: Iterable[Document], *, kind: str, language: str, count: int)
             )
         )
     return cases
-
-
-def parses(text: str) -> bool:
-    """Is it Python?"""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def languages_of(documents: Iterable[Document]) -> Iterator[str]:

@@ -8,7 +8,6 @@ import ast
 import hashlib
 import posixpath
 import re
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from random import Random
 
 from indexer.document import Document
 from trainer.evaluation.cases import MAX_FILE, Case, OtherFile
+from trainer.evaluation.syntax import parsed
 
 KIND = "cross-file"
 PROTOCOL = (
@@ -98,7 +98,7 @@ def _first_uses(found: Iterable[tuple[str, str, Use]]) -> Iterator[Use]:
 def _python_uses(
     document: Document, files: Mapping[str, Document]
 ) -> Iterator[tuple[str, str, Use]]:
-    tree = _tree(document.text)
+    tree = parsed(document.text)
     if tree is None:
         return
     names, modules = _python_imports(tree, document.path, files)
@@ -117,15 +117,6 @@ def _python_uses(
         # A form feed is a line break to str.splitlines, but to neither ast nor this.
         if offset is not None and node.lineno <= len(lines):
             yield f"{path}:{name}", lines[node.lineno - 1], Use(node.lineno - 1, path, offset)
-
-
-def _tree(text: str) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _python_imports(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
-from trainer.evaluation.cases import Case, parses
+from trainer.evaluation.cases import Case
 from trainer.evaluation.report import wilson
+from trainer.evaluation.syntax import parses
 
 Guess = Callable[[Case], str]
 

@@ -1,13 +1,12 @@
 """Results as a table for people and as JSON for machines; progress while they are made."""
 
-import functools
 import json
 import math
 import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,20 +78,6 @@ def command_line(what: str, argv: Sequence[str]) -> str:
         else:
             kept.append(Path(word).name if "/" in word else word)
     return shlex.join(["footnote", "eval", what, *kept])
-
-
-def quietly_interrupted(main: Callable[[list[str]], int]) -> Callable[[list[str]], int]:
-    """Ctrl-C ends a measurement with a line and exit code 130; results are written whole or not."""
-
-    @functools.wraps(main)
-    def run(argv: list[str]) -> int:
-        try:
-            return main(argv)
-        except KeyboardInterrupt:
-            sys.stderr.write("\nstopped: nothing was written\n")
-            return 130
-
-    return run
 
 
 def write_json(path: Path, result: Mapping[str, Any]) -> None:

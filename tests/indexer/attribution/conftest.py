@@ -10,11 +10,13 @@ import pytest
 from indexer.attribution.builder import build_index
 from indexer.attribution.index import AttributionIndex
 from indexer.commands import check
-from indexer.document import Document, content_hash
 from indexer.shards import write_shards
+from tests.support import documents
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from indexer.document import Document
 
 CLUSTER = '''\
 """Groups points."""
@@ -106,18 +108,7 @@ def draw(rows, out):
 
 
 def document(text: str, path: str, package: str, language: str = "python") -> Document:
-    return Document(
-        text=text,
-        path=path,
-        package=package,
-        version="1.0",
-        kind="pypi",
-        license="MIT",
-        license_source="manifest",
-        url=f"https://example.org/{package}",
-        language=language,
-        sha256=content_hash(text),
-    )
+    return documents.document(text, path, language, package)
 
 
 def write_corpus(home: Path, documents: list[Document]) -> None:

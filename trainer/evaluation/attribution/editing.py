@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from random import Random
 
-from trainer.evaluation.attribution.passages import lexemes, parsed
+from trainer.evaluation.attribution.passages import lexemes
+from trainer.evaluation.syntax import parsed
 
 _TRIES = 12  # for an edit that still parses, as people's edits do in the end
 

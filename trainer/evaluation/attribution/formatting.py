@@ -14,7 +14,8 @@ from pathlib import Path
 from random import Random
 
 from indexer.home import data_home
-from trainer.evaluation.attribution.passages import SCRIPTS, parsed
+from trainer.evaluation.attribution.passages import SCRIPTS
+from trainer.evaluation.syntax import parsed
 
 _ENDINGS = {
     "python": ".py",

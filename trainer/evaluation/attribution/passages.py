@@ -3,12 +3,13 @@
 import ast
 import re
 import textwrap
-import warnings
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
+
+from trainer.evaluation.syntax import parsed
 
 SCRIPTS = ("javascript", "javascriptreact", "typescript", "typescriptreact")
 _LEXEME = re.compile(r"\w+|[^\w\s]")
@@ -83,16 +84,6 @@ def _docstring_lines(part: str, language: str) -> int:
     # The first line of a docstring is counted as a remark by its quotes already.
     strings = re.findall(r'^\s*(?:"""|\'\'\').*?(?:"""|\'\'\')\s*$', part, re.DOTALL | re.MULTILINE)
     return sum(sum(bool(row.strip()) for row in each.splitlines()) - 1 for each in strings)
-
-
-def parsed(text: str) -> ast.Module | None:
-    """The tree of a Python text, or None when it has none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _python_spans(text: str, lines: int) -> Iterator[tuple[int, int]]:

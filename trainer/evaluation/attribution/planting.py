@@ -18,10 +18,11 @@ from indexer.document import Document
 from indexer.shards import read_documents
 from trainer.evaluation.attribution.editing import edited, edited_by_count, foreign_lines
 from trainer.evaluation.attribution.formatting import reformatted
-from trainer.evaluation.attribution.passages import SCRIPTS, Passage, draw_passage, lexemes, parsed
+from trainer.evaluation.attribution.passages import SCRIPTS, Passage, draw_passage, lexemes
 from trainer.evaluation.attribution.pools import pool
 from trainer.evaluation.attribution.renaming import renamed
 from trainer.evaluation.attribution.splits import is_in
+from trainer.evaluation.syntax import parsed
 
 KINDS = {
     "verbatim": "as it is",

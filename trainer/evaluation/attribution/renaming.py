@@ -9,7 +9,7 @@ import tokenize
 from collections.abc import Callable, Iterator
 from random import Random
 
-from trainer.evaluation.attribution.passages import parsed
+from trainer.evaluation.syntax import parsed
 
 LIGHT = 0.09  # share of the tokens that light renaming changes
 
