@@ -52,7 +52,9 @@ def build_own_index(
         meta = {"name": name, "recipe_hash": "", "selection": "own"}
         write_shards(place / "corpus", documents, meta=meta)
         listed = {package: str(root) for package, root in roots.items()}
-        info = build_index(place / "corpus", folder, replace(plan, roots=listed), progress=progress)
+        named = tuple(str(each.expanduser().resolve()) for each in paths)
+        plan = replace(plan, roots=listed, paths=named)
+        info = build_index(place / "corpus", folder, plan, progress=progress)
     assert info is not None, "a build without ranks ends with an index"
     return info, found
 

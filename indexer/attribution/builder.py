@@ -32,6 +32,7 @@ class Plan:
     text: bool = True  # keep the texts; without them an index holds hashes and places only
     leave_out: tuple[Removal, ...] = ()  # beside what was removed from the index that is there
     roots: dict[str, str] = field(default_factory=dict)  # own packages -> where their folders are
+    paths: tuple[str, ...] = ()  # what of them is read
     made_from: schema.IndexInfo | None = (
         None  # the index that the corpus was taken from, to compact it
     )
@@ -142,6 +143,7 @@ def _merge(
         files=schema.record_files(new),
         text=plan.text,
         roots=plan.roots,
+        paths=plan.paths,
         removed=(*(before.removed if before else ()), *_left_out(totals, leave_out)),
     )
     schema.write_info(new, info)

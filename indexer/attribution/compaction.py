@@ -45,7 +45,7 @@ def _built_anew(
     with scratch(folder) as place:
         meta = {"name": info.corpus, "recipe_hash": info.recipe_hash, "selection": info.selection}
         write_shards(place / "corpus", _documents(folder), meta=meta)
-        plan = Plan(jobs=jobs, roots=info.roots, made_from=info)
+        plan = Plan(jobs=jobs, roots=info.roots, paths=info.paths, made_from=info)
         built = build_index(place / "corpus", folder, plan, progress=progress)
     assert built is not None, "a build without ranks ends with an index"
     return built

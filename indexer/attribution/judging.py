@@ -15,6 +15,7 @@ from indexer.attribution.tokens import ARGUMENT, CALLED, COMMA, KEPT, NAME, PROS
 WARNING, INFORMATION = "warning", "information"
 VERBATIM, RENAMED, MODIFIED = "verbatim", "renamed", "modified"
 LICENCE_HEADER = "licence-header"  # of information only: it says itself whose it is
+KINDS = (VERBATIM, RENAMED, MODIFIED, LICENCE_HEADER)
 SCALE = "scale.json"
 
 _LICENCE_WORDS = np.array(

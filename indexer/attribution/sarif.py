@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from indexer.attribution.inspection import Finding, Inspection
-from indexer.attribution.judging import MODIFIED, RENAMED, VERBATIM, WARNING
+from indexer.attribution.judging import LICENCE_HEADER, MODIFIED, RENAMED, VERBATIM, WARNING
 from indexer.attribution.licensing import PERMISSIVE, class_of, identifiers
 from indexer.attribution.matches import Source
 
@@ -21,7 +21,6 @@ FINGERPRINT = "attributionMatch/v1"
 MOST_RESULTS = 25_000  # GitHub's limit for a run
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _ROOT = "SRCROOT"
-_LICENCE_HEADER = "licence-header"
 _NOT_CHECKED, _LEFT_OUT = "not-checked", "left-out"
 _LICENCES = "https://spdx.org/licenses/"
 _RULES = {
@@ -40,7 +39,7 @@ _RULES = {
         "Code that occurs in indexed code with some lines changed",
         "Most of the lines stand in the source too, in the same order.",
     ),
-    _LICENCE_HEADER: (
+    LICENCE_HEADER: (
         "LicenceHeaderMatch",
         "The header of another project's licence",
         "A notice that names its own terms: the file below it may come from elsewhere.",
@@ -113,7 +112,7 @@ def fingerprints_in(log: Path) -> Counter[str]:
 def level_of(finding: Finding) -> str:
     """How serious a finding is: a copy under terms that bind more, or that nobody knows, is an error."""
     match = finding.match
-    if match.tier != WARNING or match.kind == _LICENCE_HEADER:
+    if match.tier != WARNING or match.kind == LICENCE_HEADER:
         return "note"
     return "warning" if class_of(match.source.license) == PERMISSIVE else "error"
 
@@ -152,7 +151,7 @@ def _rule(kind: str, name: str, short: str, full: str) -> dict[str, Any]:
         "name": name,
         "fullDescription": {"text": full},
         "help": {"text": _ADVICE},
-        "defaultConfiguration": {"level": "note" if kind == _LICENCE_HEADER else "warning"},
+        "defaultConfiguration": {"level": "note" if kind == LICENCE_HEADER else "warning"},
         "properties": {"tags": ["attribution", "licence"], "precision": "high"},
     }
 

@@ -58,6 +58,7 @@ class IndexInfo:
     files: dict[str, IndexedFile]
     text: bool = True  # whether the texts are in it
     roots: dict[str, str] = field(default_factory=dict)  # own packages -> where their folders are
+    paths: tuple[str, ...] = ()  # what was named to be read: these folders, or files in them
     removed: tuple[Removed, ...] = ()  # what was left out on request
 
     @property
@@ -162,6 +163,7 @@ def read_info(folder: Path) -> IndexInfo:
 def _info(raw: dict[str, Any]) -> IndexInfo:
     values = {each.name: raw[each.name] for each in fields(IndexInfo) if each.name in raw}
     values["files"] = {name: IndexedFile(**each) for name, each in raw["files"].items()}
+    values["paths"] = tuple(raw.get("paths") or raw.get("roots", {}).values())
     values["removed"] = tuple(Removed(**each) for each in raw.get("removed", ()))
     return IndexInfo(**values)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from indexer.attribution.removal import Removal, remove
 from indexer.attribution.schema import IndexUnavailable
 from indexer.curation import benchmarks, building, optout, reports
+from indexer.curation.fetching import DiskFull
 from indexer.curation.parameters import Parameters
-from indexer.curation.progress import Bar
+from indexer.curation.progress import Bar, counted, megabytes
 from indexer.curation.sources import RecipeError, default_manifest, read_recipe
 from indexer.home import corpus_folder, index_folder
 from indexer.shards import CorpusUnavailable, open_shards
@@ -21,7 +22,7 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (RecipeError, CorpusUnavailable, OSError) as error:
+    except (RecipeError, CorpusUnavailable, DiskFull, OSError) as error:
         print(f"footnote corpus: {error}", file=sys.stderr)
         return 2
 
@@ -77,7 +78,7 @@ def _build(arguments: argparse.Namespace) -> int:
     with Bar() as bar:
         outcome = building.build(plan, bar)
     if manifest := outcome.manifest:
-        size = f"{manifest.documents:,} documents, {manifest.bytes / 1e6:.1f} MB"
+        size = f"{counted(manifest.documents, 'document')}, {megabytes(manifest.bytes)}"
         print(f"corpus {manifest.corpus_hash}: {size}")
     for line in outcome.failed:
         print(f"footnote corpus: refused {line}", file=sys.stderr)
@@ -89,7 +90,7 @@ def _stats(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(values, indent=1))
         return 0
-    print(f"{values['documents']:,} documents, {values['bytes'] / 1e6:.1f} MB, "
+    print(f"{counted(values['documents'], 'document')}, {megabytes(values['bytes'])}, "
           f"{values['selection']}, corpus {values['corpus_hash'][:16]}")  # fmt: skip
     for title, rows in reports.statistics_tables(values):
         print(f"\n{title}")

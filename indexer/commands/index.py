@@ -21,7 +21,7 @@ from indexer.attribution.federation import PUBLIC, Place, places
 from indexer.attribution.removal import Removal, remove, restore
 from indexer.curation.folders import Gathered, NothingToRead
 from indexer.curation.optout import optout_file, read_opt_outs
-from indexer.curation.progress import Bar
+from indexer.curation.progress import Bar, counted, megabytes
 from indexer.curation.sources import RecipeError
 from indexer.home import corpus_folder, index_folder, own_indexes_folder
 from indexer.own import NAME, build_own_index, name_for
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = build.add_argument
     add("--from", nargs="+", type=Path, dest="paths", metavar="PATH",
-        help="index these folders and repositories beside the corpus; nothing leaves this machine")  # fmt: skip
+        help="index these folders, repositories and files beside the corpus; nothing leaves this machine")  # fmt: skip
     add("--name", help="what the index of one's own folders is called (default: like the first); "
         "without --from the folders are those of last time")  # fmt: skip
     add("--without-text", action="store_true", help="hashes and places only: no texts, no names")
@@ -144,7 +144,7 @@ def _build_own(
         raise WrongUse(f"{name!r} cannot be the name of an index: give another with --name")
     folder = own_indexes_folder() / name
     if not paths:
-        paths = [Path(each) for each in schema.read_info(folder).roots.values()]
+        paths = [Path(each) for each in schema.read_info(folder).paths]
     elif not arguments.name and (folder / schema.RECORD).is_file():
         _refuse_anothers(folder, paths)
     plan = Plan(text=plan.text, jobs=plan.jobs)  # opting out of the corpus is another thing
@@ -154,12 +154,12 @@ def _build_own(
 def _refuse_anothers(folder: Path, paths: list[Path]) -> None:
     """Two projects whose folders have the same name would otherwise replace each other's index."""
     try:
-        roots = set(schema.read_info(folder).roots.values())
+        before = set(schema.read_info(folder).paths)
     except IndexUnavailable:
         return
-    if roots and roots.isdisjoint(str(each.expanduser().resolve()) for each in paths):
+    if before and before.isdisjoint(str(each.expanduser().resolve()) for each in paths):
         raise WrongUse(
-            f"there is an index {folder.name!r}, of {', '.join(sorted(roots))}: give this one another "
+            f"there is an index {folder.name!r}, of {', '.join(sorted(before))}: give this one another "
             f"name with --name, or replace that one with --name {folder.name}"
         )
 
@@ -212,13 +212,14 @@ def _summary(info: IndexInfo) -> str:
     lines = [
         f"index of {info.corpus} ({info.selection}), corpus {info.corpus_hash[:16]}"
         + (f", recipe {info.recipe_hash[:16]}" if info.recipe_hash else ""),
-        f"{info.documents:,} documents of {info.packages:,} packages, {info.lines:,} lines, {info.bytes / 1e6:.1f} MB",
-        f"{info.size / 1e6:.1f} MB on disk{kept}",
+        f"{counted(info.documents, 'document')} of {counted(info.packages, 'package')}, "
+        f"{counted(info.lines, 'line')}, {megabytes(info.bytes)}",
+        f"{megabytes(info.size)} on disk{kept}",
         f"format {info.format}, lexer {info.lexer_hash}; common idiom left out: {stopped} fingerprints",
     ]
-    lines += [f"from {root}" for root in info.roots.values()]
+    lines += [f"from {path}" for path in info.paths]
     lines += [
-        f"removed: {each.package} {each.path}, {each.documents:,} documents"
+        f"removed: {each.package} {each.path}, {counted(each.documents, 'document')}"
         for each in info.removed
     ]
     return "\n".join(lines)
@@ -259,7 +260,7 @@ def _compact(arguments: argparse.Namespace) -> int:
         with _progress("compacting, MB") as progress:
             info = compact(place.folder, jobs=max(1, arguments.jobs), progress=progress)
         gone, freed = before.documents - info.documents, before.size - info.size
-        print(f"{place.name}: {gone:,} documents deleted, {freed / 1e6:.1f} MB less")
+        print(f"{place.name}: {counted(gone, 'document')} deleted, {megabytes(freed)} less")
     return 0
 
 
@@ -269,13 +270,15 @@ def _places(arguments: argparse.Namespace) -> list[Place]:
 
 @contextmanager
 def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar in MB, drawn from the first report on."""
+    """A bar in MB, drawn from the first report on; none for less than one."""
     bar: Bar | None = None
     told = 0
     with ExitStack() as stack:
 
         def progress(done: int, total: int) -> None:
             nonlocal bar, told
+            if total < 1 << 20:
+                return
             if bar is None:
                 bar = stack.enter_context(Bar())
                 bar.stage(name, total >> 20)

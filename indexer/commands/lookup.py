@@ -10,6 +10,7 @@ from typing import Any
 from indexer import AttributionIndex, IndexUnavailable, match_json, open_indexes
 from indexer.attribution.catalogue import File, Package
 from indexer.attribution.inspection import inspect_text
+from indexer.curation.progress import counted, megabytes
 
 
 def main(argv: list[str]) -> int:
@@ -89,8 +90,8 @@ def _file(file: File) -> dict[str, Any]:
 
 def _lines(answer: dict[str, Any]) -> list[str]:
     lines = [
-        f"package {each['name']} {each['version']}, {each['license']}: {each['files']:,} files, "
-        f"{each['bytes'] / 1e6:.1f} MB, {each['url']}"
+        f"package {each['name']} {each['version']}, {each['license']}: {counted(each['files'], 'file')}, "
+        f"{megabytes(each['bytes'])}, {each['url']}"
         for each in answer["packages"]
     ]
     for key, what in (("identical", "identical to"), ("files", "path in")):

@@ -15,6 +15,7 @@ from indexer.curation.archives import ArchiveError
 from indexer.curation.fetching import archive_path, fetch_all
 from indexer.curation.filters import Drop
 from indexer.curation.parameters import Parameters
+from indexer.curation.progress import megabytes
 from indexer.curation.refining import Task, refine
 from indexer.curation.selecting import Row, documents, select
 from indexer.curation.sources import Recipe, Source
@@ -77,7 +78,7 @@ def _fetch(sources: Sequence[Source], progress: Progress, failed: dict[str, str]
             failed[result.source.label] = result.error
         else:
             fetched.add(result.source.label)
-        progress.step(f"{result.source.name} ({result.bytes / 1e6:.1f} MB)", 1)
+        progress.step(f"{result.source.name} ({megabytes(result.bytes)})", 1)
     return fetched
 
 

@@ -4,8 +4,10 @@ Nothing from a package is run: wheels only from PyPI, tarballs from npm, archive
 A finished file is kept under its name, so a build that was stopped goes on where it was.
 """
 
+import errno
 import hashlib
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -32,11 +34,19 @@ PLATFORMS = (
 
 PARALLEL = 6
 _ATTEMPTS = 3
+_FULL = re.compile(
+    r"No space left on device|\bENOSPC\b|\[Errno 28\]|not enough space|don't have enough free space",
+    re.I,
+)
 _SECONDS = 900
 
 
 class FetchError(Exception):
     """A source could not be had, or is not the one that was pinned."""
+
+
+class DiskFull(Exception):
+    """Nothing more can be written; the message says where, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,10 @@ def archive_path(source: Source, downloads: Path) -> Path:
 
 
 def fetch_all(sources: Iterable[Source], downloads: Path) -> Iterator[Fetched]:
-    """Fetch and verify, six at a time, in the order they finish. Never raises FetchError."""
+    """Fetch and verify, six at a time, in the order they finish. Never raises FetchError.
+
+    Raises DiskFull, and asks for no further one then.
+    """
     pool = ThreadPoolExecutor(PARALLEL)
     try:
         waiting = [pool.submit(_attempt, source, downloads) for source in sources]
@@ -72,6 +85,10 @@ def _attempt(source: Source, downloads: Path) -> Fetched:
         path = fetch(source, downloads)
     except FetchError as error:
         return Fetched(source, None, str(error))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise _disk_full(downloads) from error
+        raise
     return Fetched(source, path, "", path.stat().st_size if path.is_file() else 0)
 
 
@@ -196,11 +213,24 @@ def _run(source: Source, command: list[str], folder: Path) -> str:
             command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise _disk_full(folder) from error
         raise FetchError(f"{source.label}: {error}") from error
     if done.returncode:
+        if _FULL.search(done.stderr + done.stdout):
+            raise _disk_full(folder)
         last = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise FetchError(f"{source.label}: {Path(command[0]).name} failed: {' / '.join(last)}")
     return done.stdout
+
+
+def _disk_full(folder: Path) -> DiskFull:
+    places = dict.fromkeys((str(folder.parent), tempfile.gettempdir()))
+    free = ", ".join(f"{shutil.disk_usage(each).free / 1e6:,.0f} MB in {each}" for each in places)
+    return DiskFull(
+        f"no space is left on the disk (free: {free}): make room, or name a folder on another disk by "
+        "FOOTNOTE_HOME, and for the clients by TMPDIR; then run the same command again, it goes on where it was"
+    )
 
 
 def file_hash(path: Path) -> str:

@@ -1,9 +1,20 @@
-"""Draws a build's progress on stderr."""
+"""Draws a build's progress on stderr, and says how much there is of something."""
 
 import sys
 import time
 from types import TracebackType
 from typing import Any, Self
+
+
+def megabytes(size: int) -> str:
+    """Bytes as decimal MB, with as many places as say something."""
+    value = size / 1e6
+    return f"{value:,.1f} MB" if value >= 0.1 or not size else f"{max(value, 0.001):.3f} MB"
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things, in the singular where there is one."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 class Bar:

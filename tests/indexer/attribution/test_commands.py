@@ -189,7 +189,7 @@ def test_the_fingerprint_of_a_finding_survives_edits_above_it(
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("books", "package books 1.0, MIT: 1 files"),
+        ("books", "package books 1.0, MIT: 1 file,"),
         ("src/retry.js", "path in patience 1.0, src/retry.js (MIT)"),
         ("nothing-like-it", "nothing-like-it is not in the corpus"),
     ],

@@ -140,6 +140,34 @@ def test_a_second_build_takes_the_folders_of_the_first_as_they_are_now(
     assert [each.source.path for each in found] == ["lib/retry.js"]
 
 
+def test_of_a_file_that_was_named_only_that_file_is_read_again(home: Path, project: Path) -> None:
+    (project / "lib" / "retry.js").write_text(QUEUE)
+    (project / "lib" / "ledger.py").write_text(LEDGER)
+    file = project / "lib" / "ledger.py"
+    build("--from", str(file))
+    build("--from", str(file))
+    build("--name", "ledger.py")
+    own = open_indexes(["ledger.py"])
+
+    assert own.info().paths == (str(file.resolve()),)
+    assert own.check_document(LEDGER, language="python")
+    assert own.check_document(QUEUE, language="javascript") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [(LEDGER, "1 document of 1 package, 16 lines, 0.001 MB")]
+)
+def test_a_small_index_is_told_in_words_that_fit(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    (tmp_path / "ledger.py").write_text(text)
+    build("--from", str(tmp_path / "ledger.py"))
+    told = capsys.readouterr()
+
+    assert said in told.out
+    assert "0/0" not in told.err
+
+
 def test_an_index_is_not_replaced_by_one_of_another_project(
     home: Path, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

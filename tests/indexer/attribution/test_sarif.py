@@ -14,6 +14,7 @@ import pytest
 
 from indexer.attribution import sarif as module
 from indexer.attribution.inspection import Finding, Inspection
+from indexer.attribution.judging import KINDS
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.sarif import Run, sarif
 
@@ -50,7 +51,7 @@ def log_of(*findings: Finding, path: str = "/project/src/é 1.py") -> Any:
     return log["runs"][0]
 
 
-@pytest.mark.parametrize("kind", ["verbatim", "renamed", "modified", "licence-header"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("licence", ["MIT", "", "(MIT OR GPL-2.0-or-later) AND LicenseRef-x"])
 def test_every_log_is_valid_and_names_a_rule(kind: str, licence: str) -> None:
     run = log_of(finding(kind=kind, licence=licence))

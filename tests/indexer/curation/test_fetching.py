@@ -1,5 +1,6 @@
 """What is fetched is what was pinned, or it is refused."""
 
+import errno
 import hashlib
 import subprocess
 import sys
@@ -7,7 +8,14 @@ import sys
 import pytest
 
 from indexer.curation import fetching
-from indexer.curation.fetching import FetchError, archive_path, fetch, fetch_all, folder_hash
+from indexer.curation.fetching import (
+    DiskFull,
+    FetchError,
+    archive_path,
+    fetch,
+    fetch_all,
+    folder_hash,
+)
 from indexer.curation.sources import Source, default_manifest, read_recipe
 
 
@@ -86,6 +94,32 @@ def test_one_failure_does_not_stop_the_others(tmp_path, client):
     assert results["a"].path == tmp_path / "pypi" / "a.whl"
     assert results["bad"].path is None
     assert "b.whl" in results["bad"].error
+
+
+@pytest.mark.parametrize(
+    "says", ["OSError: [Errno 28] No space left on device", "npm error code ENOSPC"]
+)
+def test_a_full_disk_is_said_once_and_ends_it(tmp_path, monkeypatch, says):
+    asked = []
+
+    def run(command, **_):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1, "", says)
+
+    monkeypatch.setattr(fetching.subprocess, "run", run)
+    sources = [source(name=f"p{number}", file=f"{number}.whl") for number in range(60)]
+    with pytest.raises(DiskFull, match=r"no space is left .* run the same command again"):
+        list(fetch_all(sources, tmp_path))
+    assert len(asked) <= 2 * fetching.PARALLEL
+
+
+def test_a_folder_that_cannot_be_made_for_want_of_space_is_a_full_disk_too(tmp_path, monkeypatch):
+    def mkdir(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(fetching.Path, "mkdir", mkdir)
+    with pytest.raises(DiskFull):
+        list(fetch_all([source()], tmp_path))
 
 
 def test_a_failing_client_is_quoted(tmp_path, monkeypatch):
