@@ -75,6 +75,17 @@ class Helix:
             assert time.monotonic() < deadline, seen
         return seen
 
+    def ask_until(self, item: str) -> None:
+        """Ask for completions by the key for it until one is there: at first no model is."""
+
+        def is_shown(screen: str) -> bool:
+            if item not in screen:
+                self.press("\x18")
+                time.sleep(0.3)
+            return item in screen
+
+        self.wait(is_shown)
+
     def rest(self) -> None:
         """Leave what is open and the mode in which text is typed; keys right behind Escape would be Alt's."""
         self.press("\x1b")

@@ -30,6 +30,11 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Helix]:
     (folder / "copied.py").write_text(f"import os\n\n\n{tiny_corpus.RENAMED}\n\nprint(os)\n")
     options = {"model": f"scripted:{script}"}
     with helix(folder, "copied.py", options, {"FOOTNOTE_HOME": str(home)}) as opened:
+        opened.press("geototal = ")
+        opened.ask_until("sum(items)")
+        opened.rest()
+        opened.press("u")
+        opened.wait(lambda screen: "sum(items)" not in screen)
         yield opened
 
 
