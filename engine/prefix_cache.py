@@ -9,11 +9,13 @@ engine.foreseen.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.cuts import ANYWHERE, COARSE, Cuts
-from engine.foreseen import Foreseen
 from engine.prefixes import common_prefix
+
+if TYPE_CHECKING:  # numpy is loaded by who loads a model
+    from engine.foreseen import Foreseen
 
 Kept = TypeVar("Kept")
 
@@ -43,7 +45,7 @@ class PrefixCache:
         del self._tokens[kept:]
         return kept
 
-    def take_up(self, prompt: list[int]) -> Foreseen | None:
+    def take_up(self, prompt: list[int]) -> "Foreseen | None":
         """What is known behind a prompt, if it is where the model has been last; it is given away."""
         behind, self._behind = self._behind, None
         exact = self.cuts == ANYWHERE
@@ -52,7 +54,7 @@ class PrefixCache:
             self._tokens = prompt.copy()
         return found
 
-    def keep(self, behind: Foreseen) -> None:
+    def keep(self, behind: "Foreseen") -> None:
         """Note what is known behind a prompt. Nothing may run in this sequence but what is noted."""
         self._behind = behind
 
