@@ -215,7 +215,9 @@ class EngineThread:
             if self._completer is None:
                 job.settle(None, ModelUnavailable(self.state.problem or "no model is loaded"))
             elif not job.token.cancelled:
-                job.settle(self._completer.complete(job.gap, job.options, job.token))
+                found = self._completer.complete(job.gap, job.options, job.token)
+                # It may have seen the cancel before whoever superseded it could say so.
+                job.settle(SUPERSEDED if found.stop_reason == "cancelled" else found)
         except ModelUnavailable as gone:
             # Its process died too often; only a restart brings it back.
             job.settle(None, gone)

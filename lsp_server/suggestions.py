@@ -154,7 +154,7 @@ async def follow(session: Session, ask: Ask, entry: Entry) -> bool:
     try:
         made = await _generate(session, ask, entry, run=session.engine.ahead)
     except NoSuggestion as reason:
-        if str(reason) in ("superseded", "cancelled"):
+        if str(reason) == "superseded":
             return False
         following.nothing = str(reason)
         return True

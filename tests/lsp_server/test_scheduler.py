@@ -42,6 +42,8 @@ class Gate:
         self.begun.set()
         if gap.prefix == "fail":
             raise ValueError("broken")
+        if gap.prefix == "stopped":
+            return Completion("", "cancelled")
         while not (self.open.wait(0.001) or cancel.cancelled):
             pass
         self.cancelled += cancel.cancelled
@@ -119,6 +121,12 @@ async def test_what_is_done_ahead_waits_for_what_is_asked_and_gives_way_to_it() 
     gate.open.set()
     assert (await asked).text == "ASKED"
     assert gate.cancelled == 1
+    thread.close()
+
+
+async def test_a_completion_that_was_stopped_is_superseded_whoever_says_so_first() -> None:
+    thread, _ = started(Gate)
+    assert (await thread.complete(Gap("stopped", ""), OPTIONS)).stop_reason == "superseded"
     thread.close()
 
 

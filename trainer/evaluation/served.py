@@ -65,8 +65,9 @@ def described(result: Mapping[str, Any]) -> Iterator[str]:
     )
     yield table([_shown(row, "target", "unit") for row in result["by_kind"]])
     yield (
-        f"\n{bursts['edits']:,} rapid edits with requests: {bursts['answered']:,} answers, "
-        f"{bursts['settled']} settled requests, {bursts['decodes']} decodes."
+        f"\n{bursts['edits']:,} rapid edits with requests: {bursts['answered']:,} answers; "
+        f"{bursts['settled']} requests were not superseded, of which {bursts['decoded']} were "
+        f"decoded and {bursts['cached']} cached; {bursts['wasted']} others were decoded to their end."
     )
     if memory := result["memory_mb"]:
         total, children = memory["sum"], sum(each["pss"] for each in memory["children"])
@@ -176,12 +177,12 @@ def _usual(
 
 
 def _bursts(conversation: Conversation, count: int) -> dict[str, int]:
-    """Edits with requests as fast as they can be sent: how many were decoded to their end."""
+    """Edits with requests as fast as they can be sent: what was decoded to its end, and for whom."""
     typist = Typist(conversation)
     uri = uri_of("burst.py")
     text = "def total(values):\n    result = 0\n    return \n"
     typist.open(uri, "python", text)
-    found = {"edits": 0, "settled": 0, "decodes": 0, "answered": 0}
+    found = dict.fromkeys(("edits", "answered", "settled", "decoded", "cached", "wasted"), 0)
     for _ in range(count):
         offset = len(typist.texts[uri]) - 1
         sent = [typist.typed(uri, offset + each, "value_"[each % 6]) for each in range(_BURST)]
@@ -189,9 +190,12 @@ def _bursts(conversation: Conversation, count: int) -> dict[str, int]:
         replies = [conversation.answer(number)[0] for number, _ in sent]
         entries = conversation.result("footnote/explain")["requests"]
         found["edits"] += _BURST
-        found["settled"] += sum(each["reason"] != "superseded" for each in entries)
-        found["decodes"] += sum(asked_model(each["details"]) for each in entries)
         found["answered"] += sum("result" in reply for reply in replies)
+        for entry in entries:
+            settled, decoded = entry["reason"] != "superseded", asked_model(entry["details"])
+            found["settled"] += settled
+            found["cached"] += entry["reason"] == "cache"
+            found["decoded" if settled else "wasted"] += decoded
         typist.become(uri, text)
     return found
 
