@@ -18,8 +18,6 @@ from engine import (
     CompletionOptions,
     Gap,
     ModelUnavailable,
-    gguf_tokenizer,
-    llama_library,
     llama_model,
 )
 from engine.backends import Wish, candidates, chosen
@@ -36,7 +34,7 @@ from engine.tokenizer import TextStream, load_tokenizer
 from lsp_server.commands import complete, doctor
 from tests.engine.test_families import DOCUMENTED
 from tests.support.families import SPECIALS, family_net
-from tests.support.gguf import converted, family_file, k_quants, vocabulary_of, write_net
+from tests.support.gguf import PLAIN, converted, family_file, vocabulary_of, write_net
 from tests.support.published import UGLY, write_bigcode
 from tests.support.tiny import write_tiny
 from trainer.release.precision import load_model
@@ -49,21 +47,11 @@ if importlib.util.find_spec("xllamacpp") is None:
 
 TOKENS = [16 + each * 7 % 250 for each in range(300)]
 GAP = Gap("def f(a):\n    return a\n\n\ndef g(b):\n    ", "\n\n\nx = 1\n", "a/b.py", "python")
-KINDS = ("f32", "f16", "q8_0")
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One model in several types, wide enough that q8_0 has whole blocks."""
-    home = tmp_path_factory.mktemp("gguf")
-    folder = write_tiny(home / "tiny", hidden_size=64, scale=0.25)
-    made = {kind: converted(folder, home / f"{kind}.gguf", kind) for kind in KINDS}
-    return {"folder": folder, **made, "k-quants": k_quants(home / "k.gguf")}
-
-
-@pytest.fixture(scope="module", params=(*KINDS, "k-quants"))
-def completer(request: Any, files: dict[str, Path]) -> LocalCompleter:
-    made = engine.load(files[request.param], threads=1)
+@pytest.fixture(scope="module", params=(*PLAIN, "k-quants"))
+def completer(request: Any, gguf_files: dict[str, Path]) -> LocalCompleter:
+    made = engine.load(gguf_files[request.param], threads=1)
     assert isinstance(made, LocalCompleter)
     return made
 
@@ -115,10 +103,10 @@ def test_scores_and_greedy_text_are_those_of_transformers(name: str, tmp_path: P
 
 
 def test_the_embedded_models_kind_of_file_is_asked_as_its_folder_is(
-    files: dict[str, Path],
+    gguf_files: dict[str, Path],
 ) -> None:
-    folder = engine.load(files["folder"], backend="torch", dtype="float32", threads=1)
-    made = engine.load(files["f32"], threads=1)
+    folder = engine.load(gguf_files["folder"], backend="torch", dtype="float32", threads=1)
+    made = engine.load(gguf_files["f32"], threads=1)
     assert isinstance(folder, LocalCompleter)
     assert isinstance(made, LocalCompleter)
     options = CompletionOptions(multiline=True)
@@ -189,10 +177,10 @@ def test_many_rows_of_scores_are_each_its_own(completer: LocalCompleter) -> None
 
 
 def test_where_no_way_to_cut_is_exact_blocks_are(
-    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    gguf_files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(llama_model, "_WAYS", ())
-    made = engine.load(files["q8_0"], threads=1)
+    made = engine.load(gguf_files["q8_0"], threads=1)
     assert isinstance(made, LocalCompleter)
     decoder = fresh(made)
     ran(decoder, [*TOKENS[:130], 7, 7, 7])
@@ -251,8 +239,11 @@ def test_what_does_not_fit_is_said(completer: LocalCompleter) -> None:
         model.scores([100_000, 1], 0, model.new_cache(100))
 
 
-def test_the_files_tokens_are_those_of_the_folder(files: dict[str, Path]) -> None:
-    ours, theirs = GgufTokenizer(files["f32"]), load_tokenizer(files["folder"] / "tokenizer.json")
+def test_the_files_tokens_are_those_of_the_folder(gguf_files: dict[str, Path]) -> None:
+    ours, theirs = (
+        GgufTokenizer(gguf_files["f32"]),
+        load_tokenizer(gguf_files["folder"] / "tokenizer.json"),
+    )
     chance = random.Random(0)
     letters = [chr(code) for code in range(1, 0x250)] + list("".join(UGLY)) * 4
     texts = [*UGLY, "\ud800 a", "\ud83d\ude00", ""]
@@ -267,8 +258,8 @@ def test_the_files_tokens_are_those_of_the_folder(files: dict[str, Path]) -> Non
     assert (ours.opening, ours.size) == (theirs.opening, theirs.size)
 
 
-def test_only_what_changed_is_tokenised_again(files: dict[str, Path]) -> None:
-    tokenizer = GgufTokenizer(files["f32"])
+def test_only_what_changed_is_tokenised_again(gguf_files: dict[str, Path]) -> None:
+    tokenizer = GgufTokenizer(gguf_files["f32"])
     assert tokenizer.is_local
     counted: list[int] = []
 
@@ -362,188 +353,41 @@ def test_a_file_without_sentinels_is_refused(tmp_path: Path) -> None:
         engine.load(path)
 
 
-def cut(path: Path, tmp_path: Path, share: float) -> Path:
-    short = tmp_path / "short.gguf"
-    whole = path.read_bytes()
-    short.write_bytes(whole[: int(len(whole) * share)])
-    return short
-
-
-@pytest.mark.parametrize("share", [0.0005, 0.01, 0.05, 0.5, 0.9999])
-def test_a_file_that_was_not_copied_to_its_end_is_refused(
-    files: dict[str, Path], tmp_path: Path, share: float
-) -> None:
-    with pytest.raises(ModelUnavailable, match="copy it again"):
-        engine.load(cut(files["q8_0"], tmp_path, share))
-
-
-def test_what_is_no_gguf_file_is_refused(tmp_path: Path) -> None:
-    for name, content in (("a.gguf", b"PK\x03\x04 pickles"), ("b.gguf", b"")):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(ModelUnavailable, match=r"no GGUF file|cannot be read"):
-            engine.load(tmp_path / name)
-    with pytest.raises(ModelUnavailable, match="no model at"):
-        engine.load(tmp_path / "none.gguf")
-
-
-@pytest.mark.parametrize(
-    ("was", "now"),
-    [(b'"psm"', b'"psx"'), (b'{"prefix"', b'["prefix"'), (b'"<prefix>"', b'"<suffix>"')],
-)
-def test_a_damaged_layout_is_refused(
-    files: dict[str, Path], tmp_path: Path, was: bytes, now: bytes
-) -> None:
-    damaged = tmp_path / "damaged.gguf"
-    whole = files["f32"].read_bytes()
-    assert was in whole
-    damaged.write_bytes(whole.replace(was, now))
-
-    with pytest.raises(ModelUnavailable, match=r"damaged.*copy it again"):
-        read_checkpoint(damaged)
-
-
-def test_another_version_of_the_format_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
-    old = tmp_path / "old.gguf"
-    whole = files["f32"].read_bytes()
-    old.write_bytes(whole[:4] + (1).to_bytes(4, "little") + whole[8:])
-
-    with pytest.raises(ModelUnavailable, match="version 1 of GGUF, 2 and 3 are read: convert"):
-        engine.load(old)
-
-
-def test_an_architecture_that_llama_cpp_does_not_know_is_refused(
-    files: dict[str, Path], tmp_path: Path
-) -> None:
-    strange = tmp_path / "strange.gguf"
-    strange.write_bytes(files["f32"].read_bytes().replace(b"llama", b"zebra"))
-
-    with pytest.raises(ModelUnavailable, match=r"zebra.*or choose another model"):
-        engine.load(strange)
-
-
-def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
-    import gguf
-
-    first = tmp_path / "m-00001-of-00002.gguf"
-    writer = gguf.GGUFWriter(first, "llama")
-    writer.add_uint16("split.count", 2)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-    with pytest.raises(ModelUnavailable, match=r"m-00002-of-00002.gguf is missing: copy all 2"):
-        read_checkpoint(first)
-    second = tmp_path / "n-00002-of-00003.gguf"
-    second.write_bytes(first.read_bytes())
-    with pytest.raises(ModelUnavailable, match=r"n-00001-of-00003.gguf is missing"):
-        read_checkpoint(second)
-    renamed = tmp_path / "renamed.gguf"
-    renamed.write_bytes(first.read_bytes())
-    with pytest.raises(ModelUnavailable, match="one of 2 parts but has another name"):
-        read_checkpoint(renamed)
-
-
-def test_more_than_the_machine_has_is_refused_at_once(
-    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(llama_model, "memory", lambda: 1000)
-
-    with pytest.raises(ModelUnavailable, match="there is no memory for tiny"):
-        engine.load(files["f32"])
-
-
-@pytest.mark.parametrize("function", ["llama_model_load_from_file", "llama_init_from_model"])
-def test_where_llama_cpp_finds_no_room_that_is_said(
-    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, function: str
-) -> None:
-    library = llama_library.llama()
-
-    def fails(*_: Any) -> None:
-        library._hear(4, b"alloc_buffer: failed to allocate 9 MiB\n", None)
-
-    monkeypatch.setitem(library.call, function, fails)
-
-    with pytest.raises(ModelUnavailable, match=r"no memory for tiny.*choose a smaller model"):
-        engine.load(files["f32"])
-
-
-@pytest.mark.parametrize("kind", ["recurrent", "hybrid"])
-def test_a_memory_that_cannot_be_rewound_is_refused(
-    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    monkeypatch.setitem(llama_library.llama().call, f"llama_model_is_{kind}", lambda _: True)
-
-    with pytest.raises(ModelUnavailable, match="cannot be rewound: choose a model with attention"):
-        engine.load(files["f32"])
-
-
-def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
-    net = family_net("qwen2")
-    with torch.no_grad():
-        net.model.norm.weight[3] = float("nan")
-    path = write_net(tmp_path / "nan.gguf", "qwen2", net, vocabulary_of())
-
-    with pytest.raises(ModelUnavailable, match=r"no numbers .NaN.: its file is damaged, copy it"):
-        engine.load(path)
-
-
-def test_without_the_extra_its_name_is_said(
-    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gguf_tokenizer, "llama", llama_library.llama.__wrapped__)
-    monkeypatch.setattr(llama_library, "library_path", lambda: None)
-
-    with pytest.raises(ModelUnavailable, match="its extra llama-cpp, or pip install xllamacpp"):
-        engine.load(files["f32"])
-
-
-def test_a_library_of_another_layout_is_never_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = llama_library.library_path()
-    assert path is not None
-    monkeypatch.setitem(llama_library._CONTEXT_DEFAULTS, "n_threads", 512)
-
-    with pytest.raises(
-        ModelUnavailable, match=r"n_threads is not where .* pip install xllamacpp=="
-    ):
-        llama_library.Llama(path)
-
-
-def test_files_and_folders_have_backends_of_their_own(files: dict[str, Path]) -> None:
-    shape = read_checkpoint(files["f32"]).shape
+def test_files_and_folders_have_backends_of_their_own(gguf_files: dict[str, Path]) -> None:
+    shape = read_checkpoint(gguf_files["f32"]).shape
 
     assert chosen(Wish(), shape) == chosen(Wish("llama_cpp"), shape) == "llama_cpp"
     with pytest.raises(ModelUnavailable, match="torch runs checkpoint folders, not GGUF"):
-        engine.load(files["f32"], backend="torch")
+        engine.load(gguf_files["f32"], backend="torch")
     with pytest.raises(ModelUnavailable, match="as it is stored"):
-        engine.load(files["f32"], dtype="float32")
+        engine.load(gguf_files["f32"], dtype="float32")
     with pytest.raises(ModelUnavailable, match="llama_cpp runs GGUF files"):
-        engine.load(files["folder"], backend="llama_cpp")
+        engine.load(gguf_files["folder"], backend="llama_cpp")
 
 
-def test_it_is_served_by_a_process_of_its_own(files: dict[str, Path]) -> None:
-    worker = engine.load_in_worker(files["q8_0"], threads=1)
+def test_it_is_served_by_a_process_of_its_own(gguf_files: dict[str, Path]) -> None:
+    worker = engine.load_in_worker(gguf_files["q8_0"], threads=1)
     try:
         assert worker.describe().backend == "llama_cpp"
         served = worker.complete(GAP, CompletionOptions(), CancelToken())
     finally:
         worker.close()
 
-    made = completer_of(files["q8_0"])
+    made = completer_of(gguf_files["q8_0"])
     assert served.text == made.complete(GAP, CompletionOptions(), CancelToken()).text
     assert served.new_tokens > 0
 
 
 def test_the_commands_take_a_file_and_print_nothing_of_llama_cpps(
-    files: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    gguf_files: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     source = tmp_path / "a.py"
     source.write_text("def add(a, b):\n    return \n")
-    arguments = [str(source), "--line", "2", "--column", "12", "--model", str(files["q8_0"])]
+    arguments = [str(source), "--line", "2", "--column", "12", "--model", str(gguf_files["q8_0"])]
 
     code = complete.main([*arguments, "--json"])
     printed = capfd.readouterr()
-    doctor.main(["--json", "--model", str(files["q8_0"])])
+    doctor.main(["--json", "--model", str(gguf_files["q8_0"])])
     examined = capfd.readouterr()
 
     assert code == 0
@@ -555,8 +399,8 @@ def test_the_commands_take_a_file_and_print_nothing_of_llama_cpps(
     assert "llama" not in examined.err
 
 
-def test_it_is_timed_like_the_others(files: dict[str, Path]) -> None:
-    checkpoint = read_checkpoint(files["q8_0"])
+def test_it_is_timed_like_the_others(gguf_files: dict[str, Path]) -> None:
+    checkpoint = read_checkpoint(gguf_files["q8_0"])
     (timing,) = time_backends(checkpoint, candidates(Wish(threads=1), checkpoint.shape))
 
     assert (timing.backend, timing.problem) == ("llama_cpp", "")

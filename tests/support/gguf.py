@@ -14,6 +14,7 @@ from trainer.release import gguf_file
 from trainer.release.source import read_source
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
+PLAIN = ("f32", "f16", "q8_0")  # types that our release writes
 _UNMARKED = ("qwen2.5-coder",)
 
 

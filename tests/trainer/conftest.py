@@ -1,5 +1,6 @@
 """A corpus of a few files, a vocabulary of 512 entries, and runs of seconds."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,3 +83,28 @@ def make_run(corpus, tokenizer):
         return toy(corpus, tokenizer, folder, **changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("sample") / "sample.py"
+    path.write_text("def area(radius):\n    return 3.14 * radius ** 2\n" * 20)
+    return path
+
+
+@pytest.fixture(scope="session")
+def released(finished, corpus, sample, tmp_path_factory) -> Path:
+    """A release of a trained toy with all that there can be in it."""
+    from trainer.commands.release import main
+
+    folder = tmp_path_factory.mktemp("released")
+    evaluation = folder / "loss.json"
+    rows = [{"language": "python", "files": 3, "bits_per_byte": 2.5}]
+    evaluation.write_text(json.dumps({"protocol": "three files | whole", "languages": rows}))
+    arguments = ["--corpus", corpus, "--sample", sample, "--evaluation", evaluation]
+    wanted = ["--gguf", "q8_0,F16", "--int8", "--contact", "opt-out@example.org"]
+    wanted += ["--license", "apache-2.0"]
+    out = folder / "out"
+    words = [finished / "export", "--out", out, *arguments, *wanted]
+    assert main([str(each) for each in words]) == 0
+    return out
