@@ -112,6 +112,7 @@ _FUNCTIONS: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
     ("llama_memory_seq_rm", _flag, (_pointer, _int, _int, _int)),
     ("llama_batch_init", Batch, (_int, _int, _int)),
     ("llama_batch_free", None, (Batch,)),
+    ("llama_set_n_threads", None, (_pointer, _int, _int)),
     ("llama_decode", _int, (_pointer, Batch)),
     ("llama_get_logits_ith", ctypes.POINTER(_float), (_pointer, _int)),
     ("llama_tokenize", _int,

@@ -7,7 +7,8 @@ one by one, without guesses, and what was written is computed again when it come
 """
 
 import ctypes
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,8 @@ _OUTPUTS = (
     16  # rows of scores that room is kept for: of a large vocabulary each takes half a megabyte
 )
 _SMALL = 300_000_000  # parameters; a larger model looks at the clock more often
+_TURNS = 4  # to time a token with so many threads or so many
+_FEW = 8  # rows: of fewer, threads may wait longer for each other than they compute
 _TRIAL = 36  # tokens that are run in several ways when the model is loaded
 # How a prompt may be cut, the finest way first, each with parts that try it. The second is how four
 # rows at a time are packed for, the third how eight are unpacked for, and files such as Q4_K_M have both.
@@ -70,12 +73,19 @@ class LlamaModel:
     note = ""
     is_exact = False  # a row alone is not what it is in company
 
-    def __init__(self, parts: Sequence[Path], *, threads: int = 1, offload: bool = True) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Path],
+        *,
+        threads: int = 1,
+        offload: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         """ModelUnavailable where llama.cpp cannot run it, MemoryError where there is no room."""
         size = sum(each.stat().st_size for each in parts)
         if size > memory():
             raise MemoryError(f"{size / 1e6:,.0f} MB of weights")
-        self._threads = threads
+        self._threads = self._threads_for_few = threads
         self._library = llama()
         self._model: int | None = opened(parts[0], offload=offload)
         call = self._call = self._library.call
@@ -90,7 +100,10 @@ class LlamaModel:
         for place in range(_BATCH):
             self._batch.n_sequences[place] = 1
             self._batch.sequences[place][0] = 0
-        self.cuts = self._tried()
+        trial = LlamaKeyValues(self._library, self._model, _TRIAL, threads, outputs=_TRIAL)
+        if threads > 1 and self.parameters < _SMALL:
+            self._threads_for_few = self._quickest(trial, clock)
+        self.cuts = self._tried(trial)
 
     def __del__(self) -> None:
         if getattr(self, "_batch", None) is not None:
@@ -131,6 +144,8 @@ class LlamaModel:
 
     def _run(self, tokens: Sequence[int], position: int, cache: LlamaKeyValues, first: int) -> None:
         self._library.said.clear()
+        threads = self._threads if len(tokens) >= _FEW else self._threads_for_few
+        self._call["llama_set_n_threads"](cache.context, threads, threads)
         batch = self._batch
         batch.n_tokens = len(tokens)
         for place, token in enumerate(tokens):
@@ -142,10 +157,18 @@ class LlamaModel:
             why = self._library.why()
             raise (ValueError if said == _INVALID else RuntimeError)(f"llama.cpp gave up: {why}")
 
-    def _tried(self) -> Cuts:
+    def _quickest(self, cache: LlamaKeyValues, clock: Callable[[], float]) -> int:
+        """How many threads run a token soonest here: one, or all that there are."""
+        took: dict[int, float] = {}
+        for threads in (1, self._threads) * _TURNS:
+            self._threads_for_few = threads
+            started = clock()
+            self.scores([0], 0, cache)
+            took[threads] = min(clock() - started, took.get(threads, float("inf")))
+        return min(took, key=took.__getitem__)
+
+    def _tried(self, cache: LlamaKeyValues) -> Cuts:
         """How prompts may be cut without a change in the last bit of any row."""
-        assert self._model
-        cache = LlamaKeyValues(self._library, self._model, _TRIAL, self._threads, outputs=_TRIAL)
         whole = self._in_parts((_TRIAL,), cache)
         if not np.isfinite(whole).all():
             raise ModelUnavailable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import random
 from dataclasses import replace
@@ -40,6 +41,7 @@ from tests.support.tiny import write_tiny
 from trainer.release.precision import load_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 if importlib.util.find_spec("xllamacpp") is None:
@@ -79,6 +81,31 @@ def nets(name: str, tmp_path: Path) -> tuple[Path, Any]:
     }.get(name, {})
     net = family_net(name, **changes)
     return write_net(path, name, net, vocabulary_of()), net
+
+
+@pytest.mark.parametrize("quickest", [1, 3])
+@pytest.mark.parametrize("kind", ["f32", "f16", "q8_0"])
+def test_few_rows_take_the_threads_that_are_quickest_and_score_the_same(
+    files: dict[str, Path], kind: str, quickest: int
+) -> None:
+    def ticks() -> Iterator[float]:
+        now = 0.0
+        for threads in itertools.cycle((1, 3)):
+            yield now
+            now += 1.0 if threads == quickest else 2.0
+            yield now
+
+    many = LlamaModel([files[kind]], threads=3, clock=ticks().__next__)
+    one = LlamaModel([files[kind]], threads=1)
+    assert many._threads_for_few == quickest
+
+    found = []
+    for model in (many, one):
+        cache = model.new_cache(64)
+        parts = [(TOKENS[:40], 0, 1), (TOKENS[40:42], 40, 2), (TOKENS[42:43], 42, 1)]
+        found.append([model.scores(part, place, cache, rows) for part, place, rows in parts])
+    for some, same in zip(*found, strict=True):
+        assert np.array_equal(some, same)
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt_bigcode", "qwen2", "starcoder2", "gemma"])
