@@ -173,6 +173,8 @@ def test_it_is_asked_for_nothing_that_it_has_not(session: Session) -> None:
                 needed = "window/workDoneProgress"
             case "workspace/diagnostic/refresh":
                 needed = "workspace/diagnostics/refreshSupport"
+            case "workspace/codeLens/refresh":
+                needed = "workspace/codeLens/refreshSupport"
             case method:
                 assert method == "workspace/configuration"
                 needed = method
