@@ -84,9 +84,9 @@ def nets(name: str, tmp_path: Path) -> tuple[Path, Any]:
 
 
 @pytest.mark.parametrize("quickest", [1, 3])
-@pytest.mark.parametrize("kind", ["f32", "f16", "q8_0"])
+@pytest.mark.parametrize("kind", PLAIN)
 def test_few_rows_take_the_threads_that_are_quickest_and_score_the_same(
-    files: dict[str, Path], kind: str, quickest: int
+    gguf_files: dict[str, Path], kind: str, quickest: int
 ) -> None:
     def ticks() -> Iterator[float]:
         now = 0.0
@@ -95,8 +95,8 @@ def test_few_rows_take_the_threads_that_are_quickest_and_score_the_same(
             now += 1.0 if threads == quickest else 2.0
             yield now
 
-    many = LlamaModel([files[kind]], threads=3, clock=ticks().__next__)
-    one = LlamaModel([files[kind]], threads=1)
+    many = LlamaModel([gguf_files[kind]], threads=3, clock=ticks().__next__)
+    one = LlamaModel([gguf_files[kind]], threads=1)
     assert many._threads_for_few == quickest
 
     found = []
