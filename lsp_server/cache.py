@@ -131,14 +131,17 @@ class SuggestionCache:
             replace(entry.suggestion, text=_remains(entry, prefix)) for entry in best_first
         )
 
-    def ends_block(self, *, uri: str, prefix: str) -> bool:
-        """Whether the text before the cursor ends with a suggestion of several lines, all of it."""
-        return any(
-            entry.context[0] == uri
-            and entry.length + len(entry.suggestion.text) == len(prefix)
-            and "\n" in entry.suggestion.text
-            and prefix.endswith(entry.suggestion.text)
-            for entry in self._entries.values()
+    def taken(self, *, uri: str, prefix: str) -> Suggestion | None:
+        """The suggestion that the text before the cursor ends with, all of it."""
+        return next(
+            (
+                entry.suggestion
+                for entry in reversed(self._entries.values())
+                if entry.context[0] == uri
+                and entry.length + len(entry.suggestion.text) == len(prefix)
+                and prefix.endswith(entry.suggestion.text)
+            ),
+            None,
         )
 
     def made(self, key: str) -> Made | None:

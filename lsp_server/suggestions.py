@@ -131,6 +131,8 @@ def debounce_seconds(ask: Ask, session: Session) -> float:
     """
     if ask.prefix[-1:] in _OPENERS or not ask.document.edited_at:
         return 0.0
+    if session.cache.taken(uri=ask.document.uri, prefix=ask.prefix) is not None:
+        return 0.0  # who has accepted one waits for the next
     longest = session.settings.completion.max_debounce_ms
     wait = min(longest, ask.document.keystroke_gap_ms * 0.5) / 1000
     if session.saves_battery:
@@ -211,7 +213,8 @@ async def _generate(
     limit, least = wanted.time_limit_ms, wanted.min_confidence_percent
     uri, prefix = ask.document.uri, ask.prefix
     # Behind a block that was accepted the typist reads; another block would come too soon.
-    one_line = ask.automatic and session.cache.ends_block(uri=uri, prefix=prefix)
+    taken = session.cache.taken(uri=uri, prefix=prefix) if ask.automatic else None
+    one_line = taken is not None and "\n" in taken.text
     options = CompletionOptions(
         multiline=False if one_line else None,
         automatic=ask.automatic,

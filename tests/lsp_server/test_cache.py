@@ -129,12 +129,16 @@ def test_where_fewer_were_sought_than_are_wanted_there_may_be_more(cache: Sugges
         ("a:\n    b", "if a:\n    b", True),
         ("a:\n    b", "if a:\n    b ", False),
         ("a:\n    b", "if a:\n", False),
-        ("a", "if a", False),
+        ("a", "if a", True),
+        ("a", "if b", False),
     ],
 )
-def test_the_end_of_an_accepted_block_is_known(text: str, prefix: str, is_one: bool) -> None:
+def test_the_end_of_a_suggestion_that_was_taken_is_known(
+    text: str, prefix: str, is_one: bool
+) -> None:
     cache = SuggestionCache()
     cache.put(Suggestion("s1", text), uri=URI, prefix="if ", suffix="\n")
 
-    assert cache.ends_block(uri=URI, prefix=prefix) is is_one
-    assert not cache.ends_block(uri="file:///b.py", prefix=prefix)
+    found = cache.taken(uri=URI, prefix=prefix)
+    assert (None if found is None else found.text) == (text if is_one else None)
+    assert cache.taken(uri="file:///b.py", prefix=prefix) is None

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lsp_server.asks import LARGEST_DOCUMENT, ask_at
+from lsp_server.cache import Suggestion
 from lsp_server.documents import Document, Documents, split_lines
 from lsp_server.exclusions import IgnoreFiles, pattern_of
 from lsp_server.scheduler import LookupThread
@@ -89,6 +90,15 @@ def test_the_wait_adapts_to_the_typist_and_is_capped(now: float) -> None:
     assert debounce_seconds(ask, session()) == pytest.approx(0.075)
     typed.keystroke_gap_ms = 0.0
     assert debounce_seconds(ask, session()) == 0.0
+
+
+def test_behind_an_accepted_suggestion_there_is_nothing_to_wait_for(now: float) -> None:
+    typed, here = document("x = value"), session()
+    typed.edited_at = now
+    here.cache.put(Suggestion("s1", "value"), uri=typed.uri, prefix="x = ", suffix="")
+
+    assert debounce_seconds(ask_at(typed, 9, automatic=True), here) == 0.0
+    assert debounce_seconds(ask_at(typed, 8, automatic=True), here) > 0.0
 
 
 def test_on_battery_the_wait_is_twice_as_long_unless_that_is_not_wanted(now: float) -> None:
