@@ -32,6 +32,7 @@ from trainer.evaluation.latency import (
     rates,
     row_of,
     timed,
+    where_it_ran,
 )
 from trainer.evaluation.replay import replay
 
@@ -159,6 +160,15 @@ def test_rates_are_of_prompts_that_were_run() -> None:
 
     assert (found["prefill_ms"], found["prefill_tokens_s"]) == (10.0, 5000.0)
     assert (found["step_ms"], found["tokens_a_run"]) == (1.0, 2.0)
+
+
+def test_the_keystrokes_that_ran_the_model_are_told_apart() -> None:
+    ours = [Sample(1.0, 50, 50, 4, 0), Sample(5.0, 50, 50, 4, 3), Sample(7.0, 51, 50, 4, 0)]
+    theirs = [Sample(9.0, 50, 49, 4), Sample(10.0, 50, 49, 4), Sample(12.0, 51, 49, 4)]
+
+    found = where_it_ran({"ours": ours, "theirs": theirs})
+
+    assert found == {"keystrokes": 2, "p50": {"ours": 5.0, "theirs": 10.0}}
 
 
 def test_a_sample_tells_what_the_completion_was_made_of() -> None:

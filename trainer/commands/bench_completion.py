@@ -35,6 +35,7 @@ from trainer.evaluation.latency import (
     rates,
     row_of,
     timed,
+    where_it_ran,
 )
 from trainer.evaluation.llama_peer import LlamaServer
 from trainer.evaluation.report import model_path, progress, quiet, table, write_json
@@ -205,6 +206,7 @@ def _engines(options: argparse.Namespace, folder: Path, typed: list[Session]) ->
         "worker_memory_mb": memory,
         "worker_ready_s": loaded,
         "rates": rates(served.samples),
+        "ran": where_it_ran({each.name: each.samples.get(TYPED, []) for each in engines}),
         # Of an architecture that is left to transformers too little is known to say.
         "floors": asdict(floors(shape, info.parameters, rows[0].prompt_tokens, cores))
         if isinstance(shape, Shape) and options.device == CPU
@@ -360,6 +362,11 @@ def _print_engines(result: dict[str, Any]) -> None:
         print(
             f"{name} takes {ratio:.1f} times as long as footnote at that precision (after a keystroke, p50)."
         )
+    ran = ", ".join(f"{name} {ms:.1f}" for name, ms in result["ran"]["p50"].items())
+    print(
+        f"{result['ran']['keystrokes']} of {result['keystrokes']} keystrokes, as served, had something "
+        f"to run; these, p50: {ran}."
+    )
     for dtype, share in result["same_text"].items():
         print(f"Same tokens as generate in {dtype}: {share:.1%} of the prompts.")
     cancel = result["cancel_ms"]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from engine.api import CancelToken, Completer, CompletionOptions, Gap
 from trainer.evaluation.keystrokes import KINDS, OPENED, TYPED, Session
@@ -92,6 +93,26 @@ def row_of(engine: str, samples: Mapping[str, Sequence[Sample]]) -> Row:
         new_tokens=mean(each.new_tokens for each in everything),
         model_runs=mean(each.model_runs for each in typed if each.model_runs is not None),
     )
+
+
+def where_it_ran(typed: Mapping[str, Sequence[Sample]]) -> dict[str, Any]:
+    """Of the same keystrokes by engine, those at which the first engine had to run the model.
+
+    Behind a prompt that stays the same, scores are kept: what remains is what a model costs.
+    """
+    first = next(iter(typed.values()))
+    places = [
+        place
+        for place, each in enumerate(first)
+        if each.model_runs or each.cached_tokens < each.prompt_tokens
+    ]
+    return {
+        "keystrokes": len(places),
+        "p50": {
+            name: percentile([samples[place].milliseconds for place in places], 0.5)
+            for name, samples in typed.items()
+        },
+    }
 
 
 def rates(samples: Mapping[str, Sequence[Sample]]) -> dict[str, float]:
