@@ -8,6 +8,8 @@ from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lsp_server.reasons import in_words
+
 KEPT = 50
 
 
@@ -63,5 +65,7 @@ class Trace:
         for entry in reversed(self._entries):
             values = asdict(entry)
             del values["started"]
-            plain.append(values)
+            # Before the details, which are for who asks further.
+            details = values.pop("details")
+            plain.append({**values, "why": in_words(entry.reason), "details": details})
         return plain

@@ -14,6 +14,7 @@ from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.convert import speakable
 from lsp_server.documents import Place, body, shown_path, split_lines
 from lsp_server.exclusions import IgnoreFiles, excluding
+from lsp_server.reasons import in_words
 from lsp_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -182,7 +183,11 @@ def _print(result: _Result) -> None:
     took = f", {total:.0f} ms" if total is not None else ""
     if completion.confidence is not None:
         took += f", {completion.confidence:.0%} sure"
-    outcome = completion.stop_reason if completion.text else f"nothing: {completion.stop_reason}"
+    outcome = (
+        completion.stop_reason
+        if completion.text
+        else f"nothing: {in_words(completion.stop_reason)}"
+    )
     print(f"{result.info.name}{took}, {outcome}", file=sys.stderr)
     for match in result.matches:
         print(citations.headline(match), file=sys.stderr)

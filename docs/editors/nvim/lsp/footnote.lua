@@ -21,7 +21,7 @@ local function explained(result)
   local lines = {}
   for _, each in ipairs(result.requests) do
     lines[#lines + 1] = ('%s:%d  %s  %s  %d ms'):format(
-      each.file, each.line, each.outcome, each.reason, each.total_ms
+      each.file, each.line, each.outcome, each.why, each.total_ms
     )
   end
   return #lines > 0 and lines or { 'nothing was asked yet' }
