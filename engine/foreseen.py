@@ -47,8 +47,11 @@ class Foreseen:
         self._go()
 
     def _go(self) -> None:
+        row = self._rows[self._at]
         if self._at >= self._most:  # so far in, nobody takes it up again
             self._rows[self._at] = _PASSED
+        elif row.base is not None:  # a view would keep the rows of wrong guesses
+            self._rows[self._at] = row.copy()
         self._at += 1
 
     def taken_up(self, prompt: list[int], *, anywhere: bool) -> "Foreseen | None":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -154,3 +155,19 @@ def test_of_long_texts_the_beginning_is_kept() -> None:
     assert way.scores.shape == wide.shape
     assert way.taken_up([1, 2], anywhere=True) is not None
     assert way.taken_up([1, 2, 3], anywhere=True) is None
+
+
+def test_rows_of_wrong_guesses_are_not_kept() -> None:
+    way = Foreseen([1, 2], np.zeros(8, np.float32))
+    block = np.ones((6, 8), np.float32)
+    gone = weakref.ref(block)
+    way.extend([3, 4, 5, 6, 7, 8], block)
+    del block
+    way.follow(9)
+    assert gone() is not None
+    way.extend([9], np.zeros((1, 8), np.float32))
+
+    assert gone() is None
+    found = way.taken_up([1, 2, 3], anywhere=True)
+    assert found is not None
+    assert found.scores.tolist() == [1.0] * 8
