@@ -8,6 +8,14 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Some lines of another file of the project."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """The place where text is wanted, between all that precedes and all that follows it."""
 
@@ -16,6 +24,7 @@ class Gap:
     path: str = ""  # relative file name, shown to models that were trained with file names
     language: str = ""  # language id as editors name it
     skipped: int = 0  # characters of the document before `prefix` that were left out
+    context: tuple[Excerpt, ...] = ()  # of other files, the most telling first
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class CompletionOptions:
     # what was measured to be best for the model, if its folder says so.
     min_confidence: float | None = None
     n_candidates: int = 1  # distinct answers wanted, at most
+    context_tokens: int | None = None  # of other files, fewer than the model is best served with
 
 
 @dataclass(frozen=True, slots=True)

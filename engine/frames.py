@@ -8,7 +8,15 @@ import struct
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from engine.api import Alternative, Ban, Completion, CompletionOptions, Gap, ModelInfo
+from engine.api import (
+    Alternative,
+    Ban,
+    Completion,
+    CompletionOptions,
+    Excerpt,
+    Gap,
+    ModelInfo,
+)
 
 _LENGTHS = struct.Struct(">III")  # of the JSON, the text before the gap, the text behind it
 _LARGEST = 16 << 20  # bytes; a gap is cropped to far less
@@ -24,7 +32,12 @@ def write_frame(stream: BinaryIO, message: Mapping[str, Any], gap: Gap | None = 
     if gap is not None:
         # Lone surrogates are text too.
         before, after = (each.encode("utf-8", "surrogatepass") for each in (gap.prefix, gap.suffix))
-        rest = {"path": gap.path, "language": gap.language, "skipped": gap.skipped}
+        rest = {
+            "path": gap.path,
+            "language": gap.language,
+            "skipped": gap.skipped,
+            "context": [(each.path, each.text) for each in gap.context],
+        }
         message = {**message, "gap": rest}
     body = json.dumps(message, default=plain).encode("ascii")
     lengths = _LENGTHS.pack(len(body), len(before), len(after))
@@ -54,8 +67,10 @@ def read_frame(stream: BinaryIO) -> dict[str, Any] | None:
                 each.decode("utf-8", "surrogatepass")
                 for each in (whole[first:second], whole[second:])
             )
-            message["gap"] = Gap(before, after, **message["gap"])
-    except (ValueError, TypeError) as error:
+            rest = message["gap"]
+            context = tuple(Excerpt(*each) for each in rest.pop("context"))
+            message["gap"] = Gap(before, after, **rest, context=context)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BrokenFrame(str(error)) from error
     if not isinstance(message, dict):
         raise BrokenFrame("a message that is no object")

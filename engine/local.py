@@ -25,6 +25,7 @@ from engine.layouts import layout_of
 from engine.prefix_cache import Shelf
 from engine.retokenizing import Retokenizer
 from engine.shape import GgufOutline, Outline, Shape
+from engine.showing import Showing
 from engine.surroundings import Surroundings, surroundings_of
 from engine.tokenizer import Vocabulary, load_tokenizer
 from engine.trimming import Draft, stop_rule, trim
@@ -47,12 +48,13 @@ class LocalCompleter:
         wish: Wish | None = None,
         *,
         prompt_tokens: int = 0,
+        context_tokens: int = -1,
         preferred: Wish | None = None,
     ) -> None:
         """Read the weights; ModelUnavailable when they do not fit or the model fills no gaps.
 
-        `prompt_tokens` 0 is the prompt that the model is best served with; `preferred` is who runs
-        it if the wish leaves that open. torch's number of threads is set for the whole process.
+        `prompt_tokens` 0 is the prompt that the model is best served with, `context_tokens` -1 what
+        of other files; `preferred` is who runs it if the wish leaves that open. torch's number of threads is set for the whole process.
         """
         self._checkpoint = checkpoint
         self._tokenizer = _tokenizer_of(checkpoint)
@@ -70,7 +72,11 @@ class LocalCompleter:
         self._prompt_tokens = min(
             prompt_tokens or checkpoint.serving.prompt_tokens, checkpoint.shape.positions * 3 // 4
         )
-        capacity = min(self._prompt_tokens + _NEW_TOKENS, checkpoint.shape.positions)
+        wanted = checkpoint.serving.context_tokens if context_tokens < 0 else context_tokens
+        self._context_tokens = min(wanted, checkpoint.shape.positions // 8)
+        capacity = min(
+            self._prompt_tokens + self._context_tokens + _NEW_TOKENS, checkpoint.shape.positions
+        )
         spellings = Spellings(self._tokenizer.pieces())
         self._shelf = Shelf(
             lambda: model.new_cache(capacity),
@@ -80,6 +86,7 @@ class LocalCompleter:
         ledger, memory = self._shelf.take([])
         self._decoder = Decoder(model, self._tokenizer, spellings, memory, ledger)
         self._retokenizer = Retokenizer(self._tokenizer)
+        self._showing = Showing(self._tokenizer)
         self._turn = threading.Lock()
 
     def complete(self, gap: Gap, options: CompletionOptions, cancel: CancelToken) -> Completion:
@@ -157,6 +164,19 @@ class LocalCompleter:
         with self._turn:
             return decode(self._decoder_at(request.prompt), request, CancelToken())
 
+    def log_probabilities(self, prompt: list[int], answer: list[int]) -> list[float]:
+        """Of an answer's tokens behind a prompt, each behind those before it: for measuring."""
+        if not answer:
+            return []
+        model = self._decoder.model
+        with self._turn:
+            memory = model.new_cache(len(prompt) + len(answer))
+            scores = model.scores([*prompt, *answer[:-1]], 0, memory, len(answer))
+            return [
+                model.certainty(behind, token)[0]
+                for behind, token in zip(scores, answer, strict=True)
+            ]
+
     def _decoder_at(self, prompt: list[int]) -> Decoder:
         """The model with the memory that has most in common with a prompt."""
         ledger, memory = self._shelf.take(prompt)
@@ -170,7 +190,10 @@ class LocalCompleter:
         if limit is None:
             limit = _LINES_TOKENS if around.multiline else _LINE_TOKENS
         return Request(
-            prompt=self._prompt(replace(gap, prefix=gap.prefix[: len(gap.prefix) - len(owed)])),
+            prompt=self._prompt(
+                replace(gap, prefix=gap.prefix[: len(gap.prefix) - len(owed)]),
+                options.context_tokens,
+            ),
             max_new_tokens=max(0, limit),
             stop=stop_rule(around),
             deadline=None if limit_ms is None else started + limit_ms / 1000,
@@ -181,14 +204,22 @@ class LocalCompleter:
             ),
         )
 
-    def _prompt(self, gap: Gap) -> list[int]:
+    def _prompt(self, gap: Gap, context_tokens: int | None) -> list[int]:
         window = window_of(gap, self._retokenizer, max(1, self._prompt_tokens - _OVERHEAD))
+        most = self._context_tokens if context_tokens is None else context_tokens
+        files = self._showing.files(gap.context, min(most, self._context_tokens))
+        prefix = window.prefix
+        if files and self._ids.file_sep is None:
+            # A model of single files takes them for what stands at the top of this one.
+            prefix = [*(token for _, text in files for token in text), *prefix]
+            files = []
         return self._tokenizer.opening + render(
             self._layout,
             order="spm" if self._layout.spm else "psm",
-            prefix=window.prefix,
+            prefix=prefix,
             suffix=window.suffix,
             path=window.path,
+            files=files,
             ids=self._ids,
         )
 

@@ -9,7 +9,7 @@ answers the template; `scripted:/path/to/script.json` follows rules, the first t
        "replace_after": 0, "others": ["..."], "error": "", "exit": 3}]}
 
 In a text {before} and {after} are the line around the gap, {prefix} and {suffix} all of it, {path}
-and {language} what they say. The delay is spread over the steps, and cancelling is seen between
+and {language} what they say, {context} the excerpts of other files. The delay is spread over the steps, and cancelling is seen between
 two. `others` are the alternatives, filled in likewise, of which one answers where the text is banned. `error` raises, `exit` ends the process as
 a crash would. There are no gates and no trimming; where no tokens are wanted nothing happens.
 """
@@ -118,6 +118,7 @@ def _filled(template: str, gap: Gap) -> str:
         "suffix": gap.suffix,
         "path": gap.path,
         "language": gap.language,
+        "context": "".join(each.text for each in gap.context),
     }
     return re.sub(r"\{(\w+)\}", lambda name: values.get(name[1], name[0]), template)
 

@@ -12,6 +12,7 @@ class Serving:
     min_confidence: float = 0.0  # automatic suggestions less sure are not shown; 0 to 1
     multiline: bool = True  # automatic suggestions may have several lines
     prompt_tokens: int = 1024  # sentinels and path included
+    context_tokens: int = 256  # for excerpts of other files, beside those of the prompt
 
 
 USUAL = Serving()
@@ -35,6 +36,8 @@ def serving_from_json(values: Any) -> Serving:
         raise ValueError(f"serving.min_confidence must be 0 to 1, not {serving.min_confidence}")
     if serving.prompt_tokens < 128:
         raise ValueError(f"serving.prompt_tokens must be 128 or more, not {serving.prompt_tokens}")
+    if serving.context_tokens < 0:
+        raise ValueError(f"serving.context_tokens must be 0 or more, not {serving.context_tokens}")
     return serving
 
 

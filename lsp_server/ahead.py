@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.api import CompletionOptions, ModelUnavailable
+from lsp_server import surroundings
 from lsp_server.asks import Ask, ask_at
 from lsp_server.scheduler import LOADING, READY
 from lsp_server.suggestions import follow, gap_of, gate, is_followed
@@ -28,8 +29,12 @@ def rests(session: Session, document: Document, offset: int) -> None:
         session, ask_at(document, offset, automatic=True)
     ):
         return  # a suggestion was accepted, and the model is at work on what follows it
-    if session.settings.completion.warm_up and not session.saves_battery:
+    if _warms_up(session) or session.settings.context.enabled:
         session.when_idle(_read(session, document, document.version, offset))
+
+
+def _warms_up(session: Session) -> bool:
+    return session.settings.completion.warm_up and not session.saves_battery
 
 
 def unanswered(session: Session, ask: Ask, entry: Entry, offset: int) -> None:
@@ -91,8 +96,12 @@ async def _read(session: Session, document: Document, version: int, offset: int)
     ask = ask_at(document, offset, automatic=False)
     if _is_past(session, ask) or gate(ask, session.settings, session.ignore_files) is not None:
         return
+    await surroundings.rested(session, ask, gap_of(session, ask))
+    if not _warms_up(session):
+        return
     try:
-        await session.engine.ahead(gap_of(ask), _PROMPT_ONLY)
+        options = replace(_PROMPT_ONLY, context_tokens=surroundings.most_tokens(session))
+        await session.engine.ahead(gap_of(session, ask), options)
     except ModelUnavailable:
         return  # the status says so
 

@@ -11,7 +11,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
-from lsp_server import protocol, wire
+from lsp_server import protocol, surroundings, wire
 from lsp_server.capabilities import client_of, roots_of
 from lsp_server.editor import Editor
 from lsp_server.features import (
@@ -193,6 +193,7 @@ def _documents(server: FootnoteServer, session: Session, editor: Editor) -> None
         diagnostics.closed(session, editor, params.text_document.uri)
         if (document := session.documents.get(params.text_document.uri)) is not None:
             session.cache.forget(document.uri)
+            surroundings.forget(session)
 
 
 def _requests(server: FootnoteServer, session: Session, editor: Editor) -> None:

@@ -27,9 +27,10 @@ from lsp_server.scheduler import LOADING, READY, UNAVAILABLE, EngineThread, Look
 from lsp_server.settings import Settings
 from lsp_server.source_files import SourceFiles
 from lsp_server.trace import Trace
+from lsp_server.workspace import Workspace
 
 if TYPE_CHECKING:
-    from engine.api import Ban
+    from engine.api import Ban, Excerpt
     from indexer import AttributionIndex, IndexInfo, Match
     from indexer.attribution.ignoring import Ignores
     from lsp_server.documents import Document, Documents
@@ -86,6 +87,16 @@ class Checking:
         return self.version == version and (self.is_whole or not whole)
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What other files say about a place of a document."""
+
+    key: object  # what it depends on besides the place
+    line: int
+    excerpts: tuple[Excerpt, ...]
+    is_whole: bool  # there was time for all files
+
+
 @dataclass(slots=True)
 class Index:
     """The attribution indexes, once they are open; `problem` says what to do where one is not."""
@@ -120,6 +131,9 @@ class Session:
     index: Index = field(default_factory=Index)
     ignore_files: IgnoreFiles = field(default_factory=IgnoreFiles)
     cache: SuggestionCache = field(default_factory=SuggestionCache)
+    nearby: LookupThread = field(default_factory=lambda: LookupThread("nearby"))
+    workspace: Workspace = field(default_factory=Workspace)  # the affair of that thread alone
+    gathered: dict[Document, Gathered] = field(default_factory=dict)
     sources: SourceFiles = field(default_factory=lambda: SourceFiles(data_home() / "shown"))
     trace: Trace = field(default_factory=Trace)
     power: Power = field(default_factory=Power)

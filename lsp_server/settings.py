@@ -96,6 +96,23 @@ class CompletionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextSettings:
+    enabled: bool = _setting(
+        True,
+        "Show the model excerpts of other files of the workspace too: what the file imports, and "
+        "passages of open files that are like the text around the cursor. Files that are excluded "
+        "or named in a `.footnoteignore` are never read.",
+    )
+    max_tokens: int = _setting(
+        -1,
+        "Most tokens of such excerpts, where fewer are wanted than were measured to be best for the "
+        "model; -1 is that measure.",
+        minimum=-1,
+        maximum=4096,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class AttributionSettings:
     mode: str = _setting(
         "warn",
@@ -182,6 +199,7 @@ class Settings:
         maximum=10080,
     )
     completion: CompletionSettings = field(default_factory=CompletionSettings)
+    context: ContextSettings = field(default_factory=ContextSettings)
     attribution: AttributionSettings = field(default_factory=AttributionSettings)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from engine.api import Ban, CompletionOptions, Gap, ModelUnavailable
-from lsp_server import alternatives, verdicts, wire
+from lsp_server import alternatives, surroundings, verdicts, wire
 from lsp_server.asks import LARGEST_DOCUMENT
 from lsp_server.cache import Suggestion
 from lsp_server.exclusions import excluding
@@ -98,6 +98,9 @@ async def _suggest(session: Session, ask: Ask, entry: Entry) -> tuple[Suggestion
         raise NoSuggestion(f"model-{session.engine.state.name}")
     if ask.automatic and not joined:
         await _pause(session, ask, entry, debounce_seconds(ask, session))
+    await surroundings.wanted(session, ask, gap_of(session, ask))
+    if session.asking is not ask:
+        raise NoSuggestion("superseded")
     generated = await _generate_and_warm(session, ask, entry, banned)
     shown_at = _shown_at(ask, session.settings)
     allowed = await _allowed(session, ask, entry, generated, shown_at=shown_at, banned=banned)
@@ -223,8 +226,9 @@ async def _generate(
         in_comments=wanted.in_comments,
         min_confidence=None if least < 0 else least / 100,
         n_candidates=ask.n_wanted,
+        context_tokens=surroundings.most_tokens(session),
     )
-    gap = gap_of(ask)
+    gap = gap_of(session, ask)
     try:
         completion = await run(gap, options)
     except ModelUnavailable:
@@ -240,6 +244,7 @@ async def _generate(
         cached_tokens=completion.cached_tokens,
         new_tokens=completion.new_tokens,
         confidence=None if completion.confidence is None else round(completion.confidence, 3),
+        context=[each.path for each in gap.context],
     )
     name = f"{entry.id}.{len(banned)}b" if banned else entry.id
     made = _suggestions_of(completion, name, len(ask.suffix))
@@ -322,5 +327,8 @@ async def _judged(
     return judged
 
 
-def gap_of(ask: Ask) -> Gap:
-    return Gap(ask.prefix, ask.suffix, ask.document.shown_path, ask.document.language)
+def gap_of(session: Session, ask: Ask) -> Gap:
+    """The gap with what is known of other files now."""
+    document = ask.document
+    context = surroundings.around(session, document)
+    return Gap(ask.prefix, ask.suffix, document.shown_path, document.language, context=context)

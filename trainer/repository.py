@@ -7,26 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from engine.context.imports import SCRIPTS, imports
 from indexer.languages import LANGUAGES
 from trainer.texts import SourceFile, Texts
 
-_HEAD = 20_000  # characters in which imports are looked for
-_PYTHON = re.compile(
-    r"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#;]*)|import[ \t]+([\w., \t]+))",
-    re.MULTILINE,
-)
-_SCRIPT = re.compile(
-    r"\b(?:import|export)\b([^'\";]*?)\bfrom\s*['\"](\.[^'\"\n]*)['\"]"
-    r"|(?:([\w${}, \t]{1,200})=[ \t]*)?\brequire\(\s*['\"](\.[^'\"\n]*)['\"]"
-)
-_NAME = re.compile(r"[A-Za-z_$][\w$]*")
-_NO_NAMES = frozenset(
-    {"as", "import", "from", "export", "type", "const", "let", "var", "default"}
-)  # fmt: skip
-_SCRIPTS = ("javascript", "javascriptreact", "typescript", "typescriptreact")
 _FAMILIES = {
     ending: family
-    for family in (("python",), _SCRIPTS)
+    for family in (("python",), SCRIPTS)
     for language in family
     for ending in LANGUAGES[language]
 }
@@ -75,7 +62,7 @@ class Repositories:
         seen = {index}
         imported = [
             (number, names)
-            for module, names in imports(file)
+            for module, names in imports(file.text, file.path, file.language)
             if (number := _find(package, module)) is not None
         ]
         rng.shuffle(imported)
@@ -139,41 +126,6 @@ def _find(package: _Package, module: str) -> int | None:
         if spelling and spelling in package.modules:
             return package.modules[spelling]
     return None
-
-
-def imports(file: SourceFile) -> list[tuple[str, tuple[str, ...]]]:
-    """The modules that a file imports, as paths without endings, and the names it takes of each."""
-    head = file.text[:_HEAD]
-    folder = posixpath.dirname(file.path)
-    found: dict[str, list[str]] = {}
-    if file.language == "python":
-        for match in _PYTHON.finditer(head):
-            source, names, plain = match.groups()
-            if plain is not None:
-                for each in plain.split(","):
-                    found.setdefault(each.split(" as ")[0].strip().replace(".", "/"), [])
-                continue
-            module = _python_module(source, folder)
-            for each in names.strip("() \t").replace("\n", " ").split(","):
-                name = each.split(" as ")[0].strip()
-                if name.isidentifier():
-                    found.setdefault(posixpath.join(module, name), []).append(name)
-    elif file.language in _SCRIPTS:
-        for match in _SCRIPT.finditer(head):
-            clause = match.group(1) or match.group(3) or ""
-            target = match.group(2) or match.group(4)
-            module = posixpath.normpath(posixpath.join(folder, target))
-            names = [each for each in _NAME.findall(clause) if each not in _NO_NAMES]
-            found.setdefault(module, []).extend(names)
-    return [(module, tuple(names)) for module, names in found.items()]
-
-
-def _python_module(source: str, folder: str) -> str:
-    dots = len(source) - len(source.lstrip("."))
-    path = source.lstrip(".").replace(".", "/")
-    for _ in range(dots - 1):
-        folder = posixpath.dirname(folder)
-    return posixpath.join(folder, path) if dots else path
 
 
 def _definition(text: str, names: tuple[str, ...]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from lsp_server.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.api import Completion, Gap, ModelInfo
+    from engine.api import Completion, Excerpt, Gap, ModelInfo
     from indexer import Match
 
 
@@ -30,6 +30,7 @@ class _Result:
     place: Place
     info: ModelInfo
     matches: Sequence[Match]
+    context: Sequence[Excerpt]
 
 
 def main(argv: list[str]) -> int:
@@ -87,6 +88,15 @@ def _parser() -> argparse.ArgumentParser:
         help="search this attribution index, by name or folder; may be repeated (default: all)",
     )  # fmt: skip
     parser.add_argument(
+        "--workspace",
+        type=Path,
+        metavar="FOLDER",
+        help="the project that imports lead into (default: the folder around FILE that has .git)",
+    )
+    parser.add_argument(
+        "--no-context", action="store_true", help="show the model nothing of other files"
+    )
+    parser.add_argument(
         "--language", metavar="ID", help="as editors name it (default: by the file name)"
     )
     parser.add_argument(
@@ -126,6 +136,8 @@ def _complete(text: str, options: argparse.Namespace) -> _Result:
     suffix = lines[line][column:] + "".join(lines[line + 1 :])
     language = options.language or language_of(str(options.file)) or ""
     gap = Gap(prefix, suffix, shown_path(str(options.file.absolute())), language)
+    if not options.no_context:
+        gap = replace(gap, context=_context(gap, options.file.absolute(), options.workspace))
     completer = engine.load(options.model, backend=options.backend, timings=data_home() / FILE)
     try:
         if len(prefix) + len(suffix) > LARGEST_DOCUMENT:
@@ -136,7 +148,20 @@ def _complete(text: str, options: argparse.Namespace) -> _Result:
     finally:
         completer.close()
     matches = _matches(options, gap, completion) if completion.text else []
-    return _Result(completion, place, info, matches)
+    return _Result(completion, place, info, matches, gap.context)
+
+
+def _context(gap: Gap, file: Path, folder: Path | None) -> tuple[Excerpt, ...]:
+    """What the files say that the file imports."""
+    from engine.context import Source, excerpts
+    from lsp_server.workspace import Workspace
+
+    around = next((each for each in file.parents if (each / ".git").exists()), file.parent)
+    root = around if folder is None else folder.absolute()
+    path = file.relative_to(root).as_posix() if file.is_relative_to(root) else gap.path
+    workspace, exclude = Workspace(), Settings().exclude
+    own = Source(path, gap.prefix + gap.suffix, gap.language)
+    return excerpts(gap, own, [], lambda path: workspace.find(root, path, exclude))
 
 
 def _matches(options: argparse.Namespace, gap: Gap, completion: Completion) -> list[Match]:
@@ -183,6 +208,8 @@ def _print(result: _Result) -> None:
     took = f", {total:.0f} ms" if total is not None else ""
     if completion.confidence is not None:
         took += f", {completion.confidence:.0%} sure"
+    if result.context:
+        took += ", shown " + ", ".join(each.path for each in result.context)
     outcome = (
         completion.stop_reason
         if completion.text

@@ -20,6 +20,7 @@ from engine import (
     Ban,
     CancelToken,
     CompletionOptions,
+    Excerpt,
     Gap,
     ModelInfo,
     ModelUnavailable,
@@ -383,7 +384,7 @@ def test_only_the_text_near_the_gap_is_sent(start: Start) -> None:
 @pytest.mark.parametrize("text", ["", "plain", "é😋", "\ud800 lone", "\x00\x1f", "a\r\nb"])
 def test_any_text_travels(text: str) -> None:
     pipe = io.BytesIO()
-    gap = Gap(text, text + "x", text, "python", 3)
+    gap = Gap(text, text + "x", text, "python", 3, (Excerpt(text, text),))
     write_frame(pipe, {"complete": 7}, gap)
     pipe.seek(0)
 

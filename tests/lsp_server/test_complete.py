@@ -167,3 +167,38 @@ def test_a_file_that_is_left_alone_is_completed_only_by_who_insists(
     assert why in said.err
     assert "--anyway" in said.err
     assert run(capsys, file, 1, 5, "--model", ECHO, "--anyway")["text"] == "[x = |]"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A file that imports another of its project."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "shapes.py").write_text("def area(width):\n    return width\n")
+    file = tmp_path / "shop" / "deep" / "client.py"
+    file.parent.mkdir()
+    file.write_text("from shop.shapes import area\n\nsize = \n")
+    return file
+
+
+def test_the_model_is_shown_what_the_file_imports(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = ("--line", "3", "--column", "8", "--model", "scripted:{context}")
+
+    assert main([str(project), *shown]) == 0
+    out, err = capsys.readouterr()
+    assert out == "def area(width):\n\n"
+    assert "shown shop/shapes.py" in err
+
+
+@pytest.mark.parametrize("more", [("--no-context",), ("--workspace", "shop/deep")])
+def test_nothing_of_other_files_is_shown_where_that_is_not_wanted(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    more: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(project.parents[2])
+
+    assert run(capsys, project, 3, 8, "--model", "scripted:{context}", *more)["text"] == ""

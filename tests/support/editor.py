@@ -105,6 +105,7 @@ class Editor:
         client_info: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         stderr_allowed: str = "",
+        root: Path | None = None,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         tcp: bool = False,
@@ -124,7 +125,7 @@ class Editor:
             "initialize",
             {
                 "processId": None,
-                "rootUri": None,
+                "rootUri": None if root is None else root.as_uri(),
                 "clientInfo": client_info or {"name": "test"},
                 "capabilities": capabilities,
                 "initializationOptions": options,
@@ -213,6 +214,12 @@ class Editor:
 
     def close_document(self, uri: str) -> None:
         self.client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+
+    def close_all(self) -> None:
+        """Close whatever is open."""
+        for uri in list(self._versions):
+            self.close_document(uri)
+        self._versions.clear()
 
     def rest(self, uri: str, at: Mapping[str, int]) -> None:
         """Say where the cursor is."""

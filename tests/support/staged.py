@@ -114,6 +114,7 @@ class StagedCompleter:
             {
                 "before": gap.prefix.rpartition("\n")[2],
                 "path": gap.path,
+                "context": [[each.path, each.text] for each in gap.context],
                 "automatic": options.automatic,
                 "banned": [[ban.after, ban.text] for ban in options.banned],
                 "candidates": options.n_candidates,

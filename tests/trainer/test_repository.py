@@ -9,7 +9,7 @@ import pytest
 from engine.fim import FimLayout, parse
 from trainer.config import DataRecipe, SpanRecipe
 from trainer.data import Plan, make_block, source_of
-from trainer.repository import Repositories, imports
+from trainer.repository import Repositories
 from trainer.texts import SourceFile, texts_of
 
 CLIENT = """\
@@ -93,16 +93,6 @@ export { Color } from "./color";
 const { read, write } = require('./files');
 import "./style";
 """
-
-
-def test_scripts_name_what_they_import():
-    found = dict(imports(SourceFile(SCRIPT, "lib/paint/main.ts", "p", "typescript")))
-
-    assert found["lib/shapes"] == ("Shape",)
-    assert found["lib/paint/draw.js"] == ("draw", "Line")
-    assert found["lib/paint/color"] == ("Color",)
-    assert found["lib/paint/files"] == ("read", "write")
-    assert not any("react" in module for module in found)
 
 
 def test_scripts_find_files_with_and_without_their_endings():

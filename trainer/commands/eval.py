@@ -4,6 +4,7 @@ from trainer.commands.measurement import choose
 
 _WHAT = {
     "infill": ("trainer.commands.eval_infill", "exact match and similarity of text put into gaps"),
+    "context": ("trainer.commands.eval_context", "what excerpts of other files gain"),
     "loss": ("trainer.commands.eval_loss", "bits per byte, by language and position in the file"),
     "memorization": ("trainer.commands.eval_memorization", "completions that copy the corpus"),
     "functional": ("trainer.commands.eval_functional", "pass@k of programs, by running them"),

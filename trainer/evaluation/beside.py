@@ -88,6 +88,32 @@ def serving(how: str, values: Row, table: Table) -> str:
     )
 
 
+def gains(how: str, values: Row, table: Table) -> str:
+    """What excerpts of other files do for one model, beside as many more tokens of the file."""
+    head = ["gap", "shown", "cases", "prompt", "nats", "gain", "better", "first line", "similarity"]
+    rows = [
+        [
+            "all" if row["kind"] == row["language"] else f"{row['language']}, {row['kind']}",
+            row["way"],
+            row["cases"],
+            round(row["prompt"]),
+            row["nats"],
+            _gain(row["gain"], row["gain_95"]),
+            row["better"],
+            row["first_line"],
+            row["similarity"],
+        ]
+        for row in values["rows"]
+    ]
+    return f"{how}\n{table(head, rows)}"
+
+
+def _gain(value: float | None, interval: Sequence[float] | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+
+
 def _outcome(row: Row) -> list[Any]:
     accepted = row["acceptance"]
     low, high = row["acceptance_95"]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
+from engine.api import Excerpt
 from indexer.document import Document
 from trainer.config import SpanRecipe
 from trainer.examples import Piece, choose_span
@@ -42,6 +43,7 @@ class Case:
     suffix: str
     repository: str = ""
     files: tuple[OtherFile, ...] = ()
+    context: tuple[Excerpt, ...] = ()  # what the engine is shown of other files
 
 
 def draw(documents: Iterable[Document], *, kind: str, language: str, count: int) -> list[Case]:

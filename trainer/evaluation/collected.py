@@ -9,7 +9,7 @@ from typing import Any
 from engine.loading import DEFAULT_MODEL
 from trainer.evaluation import published
 from trainer.evaluation.attribution import page as attribution
-from trainer.evaluation.beside import serving, side_by_side
+from trainer.evaluation.beside import gains, serving, side_by_side
 from trainer.evaluation.causal import name_of
 from trainer.evaluation.published import PublishedRow
 
@@ -30,7 +30,7 @@ figures. A figure stands under its protocol and the command that gives it. Share
 class Record:
     """One result of `footnote eval`, as its JSON says it."""
 
-    kind: str  # loss, infill, memorization, policy, functional, or one of attribution's
+    kind: str  # loss, infill, context, memorization, policy, functional, or one of attribution's
     model: str
     values: Row
 
@@ -63,7 +63,7 @@ def _record(path: Path) -> Record:
     return Record(kind, _model(values, path), values)
 
 
-_NAMED = ("loss", "infill", "memorization", "policy", *attribution.RECORDS)
+_NAMED = ("loss", "infill", "context", "memorization", "policy", *attribution.RECORDS)
 
 
 def kind_of(values: Any) -> str | None:
@@ -110,6 +110,7 @@ def page(records: Sequence[Record], command: str) -> str:
     makers: list[tuple[str, Callable[[list[Record]], str]]] = [
         ("loss", _loss),
         ("infill", _infill),
+        ("context", _context),
         ("functional", _functional),
         ("policy", _policy),
         ("memorization", _memorization),
@@ -271,6 +272,11 @@ def _side_by_side(rows: Sequence[PublishedRow]) -> list[list[Any]]:
         [model, metric, *(values.get(each) for each in _LANGUAGES), source]
         for (model, metric, source), values in lines.items()
     ]
+
+
+def _context(records: list[Record]) -> str:
+    shown = (gains(_how(each, each.values["protocol"]), each.values, _table) for each in records)
+    return "\n".join(["## Other files of the project\n", *shown])
 
 
 def _functional(records: list[Record]) -> str:
