@@ -40,6 +40,21 @@ class Ban:
         return bool(rest) and _first_word(rest) == _first_word(self.text)
 
 
+def ban_from(text: str, line: int) -> Ban:
+    """What brings another text from one of its lines on (from 0): the way is left at that line's first word.
+
+    What stands before stays; of a text that has nothing there, nothing does.
+    """
+    kept = sum(map(len, _LINE.findall(text)[: max(0, line)]))
+    if not text[kept:].strip():
+        kept = 0
+    kept += len(text[kept:]) - len(text[kept:].lstrip())
+    return Ban(text[kept:], after=text[:kept])
+
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)")
+
+
 def _first_word(text: str) -> str:
     found = re.match(r"\s*(\w+|\S)", text)
     return found[1] if found else ""

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.api import Ban
+from engine.api import Ban, ban_from
 from lsp_server.documents import split_lines
 from lsp_server.session import Project
 
@@ -101,18 +101,11 @@ def warm(session: Session, ask: Ask) -> Callable[[], None]:
 def ban_of(prefix: str, suggestion: Suggestion) -> Ban:
     """What brings another text: the same as far as it is nobody's, then another way.
 
-    The match is known by its lines, those of the whole text; the way is left at the first word of
-    the first line that lies in the suggestion.
+    The match is known by its lines, those of the whole text.
     """
-    text = suggestion.text
-    lines = split_lines(text)
     first_line = len(split_lines(prefix))
     start = min((match.start_line for match in suggestion.matches), default=0)
-    kept = sum(map(len, lines[: max(0, start - first_line)]))
-    if not text[kept:].strip():
-        kept = 0
-    kept += len(text[kept:]) - len(text[kept:].lstrip())
-    return Ban(text[kept:], after=text[:kept])
+    return ban_from(suggestion.text, start - first_line)
 
 
 def seconds_until(moment: float) -> float:

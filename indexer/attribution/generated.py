@@ -1,8 +1,9 @@
 """Whether a text says of itself that a program wrote it."""
 
 import re
+from collections.abc import Sequence
 
-TOP = 40  # lines in which it is said, if it is
+_TOP = 40  # lines in which it is said, if it is
 _TOP_CHARACTERS = 4000
 _SAYS = re.compile(
     r"""[ \t]*(?:\#+|//+!?|/?\*+|--|<!--|;+|%+|\"\"\")[\s\#*]*(?:  # a remark that begins with
@@ -16,7 +17,11 @@ _SAYS = re.compile(
 )
 
 
-def is_generated(text: str) -> bool:
-    """Whether a remark near the top says so, in the words that generators use."""
-    lines = text[:_TOP_CHARACTERS].splitlines()[:TOP]
-    return any(map(_SAYS.match, lines))
+def is_generated(lines: Sequence[str]) -> bool:
+    """Whether a remark on the first of these lines says so, in the words that generators use."""
+    return any(map(_SAYS.match, lines[:_TOP]))
+
+
+def says_it_is_generated(text: str) -> bool:
+    """Likewise of a text."""
+    return is_generated(text[:_TOP_CHARACTERS].splitlines())

@@ -13,7 +13,7 @@ from indexer.attribution.candidates import names_in
 from indexer.attribution.catalogue import File, Package, plain_name
 from indexer.attribution.excerpts import tail
 from indexer.attribution.families import DATA_LANGUAGES, PLAIN, PYTHON, SCRIPT, Family, family_of
-from indexer.attribution.generated import is_generated
+from indexer.attribution.generated import says_it_is_generated
 from indexer.attribution.judging import INFORMATION, WARNING, judge
 from indexer.attribution.lexing import lexer_of_family, unify_line_ends
 from indexer.attribution.library import Library
@@ -106,7 +106,7 @@ class AttributionIndex:
                 reading.data,
                 names,
                 own=self._own(own),
-                generated=is_generated(text),
+                generated=says_it_is_generated(text),
             )
             found = _better(found, self._find(question, cancelled))
         matches = sorted(found, key=lambda each: (each.start_line, each.end_line))
@@ -151,7 +151,7 @@ class AttributionIndex:
             data=reading.data,
             names=names_in(reading),
             new=(old - skipped, new - skipped),
-            generated=is_generated(before),
+            generated=says_it_is_generated(before),
             skipped=left_away,
             min_new=min(MIN_NEW_TOKENS, ceil(_NEARLY_ALL * written)),
             own=self._own(own),

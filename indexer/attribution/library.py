@@ -1,5 +1,6 @@
 """The parts of an open index: tables, catalogue, and texts or tokens; all of it mapped and read-only."""
 
+from collections.abc import Sequence
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +22,6 @@ from indexer.attribution.catalogue import Catalogue, File
 from indexer.attribution.excerpts import excerpt
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS
-from indexer.attribution.generated import is_generated
 from indexer.attribution.lexing import lexer_of, unify_line_ends
 from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Hits
@@ -32,6 +32,7 @@ from indexer.attribution.tokens import Ids, Places, Tokens
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
 _CACHED_PASSAGES = 1024
+_CACHED_FILES = 16
 _HIT_BITS = 14.0  # what a hit says, as against rare names
 _HIT_TOKENS = 16  # hits that begin this near to each other speak once
 _SHARED_FAMILIES = 4  # unrelated packages with a gram that says nothing about places
@@ -51,6 +52,7 @@ class Library:
         self.has_text = text
         self._stored = BlockStore(folder, TEXT if text else TOKENS)
         self._passage = lru_cache(_CACHED_PASSAGES)(self._lex_passage)
+        self._lines = lru_cache(_CACHED_FILES)(self._split)
         self._codes = lru_cache(_CACHED_PASSAGES)(self._decode)
         self._facing: tuple[Tokens, Ids] | None = None
 
@@ -69,15 +71,16 @@ class Library:
         """
         if self._facing is not None:
             tokens = self._facing[0]
-        found, left_out = [], []
+        found, left_out, alike = [], [], []
         for form in FORMS:
             if abstract or not form.abstract:
                 grams = form.grams(tokens)
                 if outside is not None:
                     grams = grams.some(outside[grams.starts])
                 at, lines = self._tables[form].find(grams.hashes)
-                few = _first_few(grams.hashes, at, repeats)
+                few, like = _first_few(grams.hashes, at, repeats)
                 left_out.append(grams.starts[at[~few]])
+                alike.append(grams.starts[like])
                 at, lines = at[few], lines[few]
                 kind = np.full(len(at), form.abstract)
                 families = self._families(at, lines)
@@ -85,7 +88,8 @@ class Library:
         starts, ends, lines, kinds, families = (
             np.concatenate(each) for each in zip(*found, strict=True)
         )
-        return Hits(starts, ends, lines, kinds, families, np.concatenate(left_out))
+        left, like = np.concatenate(left_out), np.concatenate(alike)
+        return Hits(starts, ends, lines, kinds, families, left, like)
 
     def _families(self, grams: Places, lines: npt.NDArray[np.uint32]) -> Places:
         """For each occurrence, in how many families of packages its gram was found."""
@@ -125,9 +129,12 @@ class Library:
             int(self.catalogue.files_of_lines(np.array([line], np.uint32))[0])
         )
 
-    def is_generated(self, file: File) -> bool:
-        """Whether a file says that a program wrote it; no, where the index holds no texts."""
-        return is_generated(self.text(file) or "")
+    def lines(self, file: File) -> Sequence[str]:
+        """The lines of a file; none where the index holds no texts."""
+        return self._lines(file.number) if self.has_text else ()
+
+    def _split(self, number: int) -> tuple[str, ...]:
+        return tuple(unify_line_ends(self._text(self.catalogue.file(number))).split("\n"))
 
     def text(self, file: File) -> str | None:
         """The text of a file, where the index holds texts."""
@@ -186,10 +193,11 @@ def _joined(one: Votes, other: Votes) -> Votes:
     )
 
 
-def _first_few(hashes: Ids, at: Places, repeats: int) -> npt.NDArray[np.bool_]:
+def _first_few(hashes: Ids, at: Places, repeats: int) -> tuple[npt.NDArray[np.bool_], Places]:
     """Which finds to keep: not those of the further grams with a hash that comes often, as in tables of literals.
 
-    `at` are the numbers of the grams that were found, in order.
+    `at` are the numbers of the grams that were found, in order. Also, for every find that is not kept, the number
+    of the first gram that has its hash.
     """
     found = np.unique(at)
     order = np.argsort(hashes[found], kind="stable")
@@ -197,7 +205,10 @@ def _first_few(hashes: Ids, at: Places, repeats: int) -> npt.NDArray[np.bool_]:
     first = np.ones(len(ordered), bool)
     first[1:] = ordered[1:] != ordered[:-1]
     place = np.arange(len(ordered))
-    rank = place - np.maximum.accumulate(np.where(first, place, 0))
+    begin = np.maximum.accumulate(np.where(first, place, 0))
     kept = np.zeros(len(hashes), bool)
-    kept[found[order[rank < repeats]]] = True
-    return kept[at]
+    kept[found[order[place - begin < repeats]]] = True
+    like = np.zeros(len(hashes), np.intp)
+    like[found[order]] = found[order[begin]]
+    few = kept[at]
+    return few, like[at[~few]]

@@ -10,13 +10,13 @@ import numpy as np
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment, align
 from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
 from indexer.attribution.catalogue import File, plain_name
+from indexer.attribution.generated import is_generated
 from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Common, Verdict
-from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.library import REPEATS, Library
 from indexer.attribution.matches import Match, Source
-from indexer.attribution.regions import Chain, chains, common
+from indexer.attribution.regions import Chain, Hits, chains, common
 from indexer.attribution.spans import Found, Span, beside, united, whole_lines, without_accidents
-from indexer.attribution.tokens import PROSE, Places, Tokens
+from indexer.attribution.tokens import PROSE, Tokens
 
 # How far past its hits a text is aligned, in tokens, and the source before and after, in lines: a last gram itself
 # spans some. Nothing lies further beside a hit than a window and a gram.
@@ -73,7 +73,7 @@ def find(
     search = _Search(question, library, judge, cancelled, idiom)
     search.along(chains(tokens, hits, library.catalogue, min_hits=_MIN_HITS))
     search.by_names(library.sharing(votes, hits))
-    search.repeats(hits.left_out)
+    search.repeats(hits)
     return _matches(question, search.found, search.surplus, library)
 
 
@@ -124,8 +124,8 @@ class _Search:
                 if not _is_among(part, file, self.aligned):
                     self.found += self._judged(part, file)
 
-    def repeats(self, left_out: Places) -> None:
-        """Judges what the text has more often than grams are asked for, as long as there is more of it."""
+    def repeats(self, hits: Hits) -> None:
+        """Judges where the text has again what was found, beyond what was asked for."""
         tokens, most = self.question.tokens, REPEATS
         before = 0
         while len(self.found) > before and not self.cancelled():
@@ -133,14 +133,13 @@ class _Search:
             outside = np.ones(len(tokens), bool)
             for each in self.found:
                 outside[each.start : each.end] = False
-            if not outside[left_out].any():
+            if not (outside[hits.left_out] & ~outside[hits.like]).any():
                 return
             most *= 2
             hits = self.library.hits(
                 tokens, abstract=self.question.abstract, repeats=most, outside=outside
             )
             self.along(chains(tokens, hits, self.library.catalogue, min_hits=_MIN_HITS), again=True)
-            left_out = hits.left_out
 
     def _concerns(self, shared: Shared) -> bool:
         """Whether a stretch has any of the new text."""
@@ -321,7 +320,7 @@ def _tier(found: Found, question: Question, library: Library) -> str:
     """What programs write is alike whoever runs them: of a copy it speaks only as a whole, and not to the program."""
     verdict = found.verdict
     if verdict.tier == WARNING:
-        sides = question.generated, library.is_generated(found.file)
+        sides = question.generated, is_generated(library.lines(found.file))
         if all(sides) or (any(sides) and verdict.kind != VERBATIM):
             return INFORMATION
     return verdict.tier
@@ -351,10 +350,8 @@ def _of_other_packages(lead: Found, as_well: Sequence[Found]) -> list[Found]:
 
 
 def _source(found: Found, question: Question, library: Library) -> Source:
-    package, span, text = found.file.package, found.source, library.text(found.file)
-    if text is not None:
-        lines = unify_line_ends(text).split("\n")
-        span = whole_lines(span, lines, prose=_prose(found, question))
+    package, lines = found.file.package, library.lines(found.file)
+    span = whole_lines(found.source, lines, prose=_prose(found, question))
     return Source(
         package=package.name,
         version=package.version,

@@ -29,9 +29,9 @@ class Hits:
     families: npt.NDArray[
         np.intp
     ]  # how many unrelated packages have the gram, as far as places are kept
-    left_out: npt.NDArray[
-        np.intp
-    ]  # where grams begin that were not asked for, as the text has them often
+    # Where grams begin that were not asked for, as the text has them often, and the first that is like each.
+    left_out: npt.NDArray[np.intp]
+    like: npt.NDArray[np.intp]
 
 
 @dataclass(slots=True)

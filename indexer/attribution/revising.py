@@ -7,7 +7,7 @@ literals that repeats far away, say), so whoever uses it checks the whole text o
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from indexer.attribution.generated import TOP, is_generated
+from indexer.attribution.generated import is_generated
 from indexer.attribution.lexing import lexer_of, unify_line_ends
 from indexer.attribution.matches import Match
 
@@ -88,7 +88,7 @@ def revised(
     edit = edit_of(before, after)
     if edit.head == edit.n_before == edit.n_after:
         return list(matches)
-    if is_generated("".join(before[:TOP])) or is_generated("".join(after[:TOP])):
+    if is_generated(before) or is_generated(after):
         return None
     kept = [moved for each in matches if (moved := edit.moved(each)) is not None]
     part = Span(edit.head, edit.n_after - edit.tail)

@@ -32,7 +32,8 @@ from indexer.attribution.tokens import (
 
 _NEAR_LINES = 10  # that may lie between two parts of one copy, on either side
 _SAME_NAMES = 0.9  # share of equal names from which nothing was renamed
-_SAYING = (NAME, ARGUMENT, NUMBER, STRING, PROSE)  # kinds that tell one line from another
+_SAYS = np.zeros(32, bool)  # by kind, whether it tells one line from another
+_SAYS[[NAME, ARGUMENT, NUMBER, STRING, PROSE]] = True
 # What stands on a line for itself without being a token: round brackets, and the marks of prose.
 _CLOSING = re.compile(r"[ \t]*[)(;,\\][ \t)(;,\\]*")
 _PROSE_MARKS = re.compile(r"[ \t]*(?:[rRuU]?\"\"\"|[rRuU]?'''|/\*+!?|\*+/)[ \t)(;,\\]*")
@@ -115,9 +116,10 @@ def _fits(text: Tokens, source: Tokens, segment: Segment) -> npt.NDArray[np.bool
 def _most_fits(tokens: Tokens, line: int, fitting: Places) -> bool:
     """Whether most tokens of a line fit, and of its names and literals half."""
     first, last = np.searchsorted(tokens.lines, (line, line + 1))
-    said = np.isin(tokens.kinds[first:last], _SAYING)
-    says = np.isin(tokens.kinds[fitting], _SAYING)
-    return bool(2 * len(fitting) > last - first and 2 * says.sum() >= said.sum())
+    if 2 * len(fitting) <= last - first:
+        return False
+    said, fits = _SAYS[tokens.kinds[first:last]].sum(), _SAYS[tokens.kinds[fitting]].sum()
+    return bool(2 * fits >= said)
 
 
 def united(found: Iterable[Found], tokens: Tokens) -> list[Found]:
@@ -200,7 +202,7 @@ def whole_lines(found: Span, lines: Sequence[str], *, prose: tuple[bool, bool]) 
     A call ends with its bracket, and a remark begins and ends with its marks; `prose` says whether it does so.
     """
     first, last = found
-    while first and prose[0] and _PROSE_MARKS.fullmatch(lines[first - 1]):
+    while 0 < first <= len(lines) and prose[0] and _PROSE_MARKS.fullmatch(lines[first - 1]):
         first -= 1
     while last + 1 < len(lines) and (
         _CLOSING.fullmatch(lines[last + 1])

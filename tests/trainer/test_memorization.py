@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from engine.api import Completion
 from indexer import AttributionIndex
 from indexer.document import content_hash
 from indexer.shards import read_documents, write_shards
 from tests.support.tiny import write_tiny
 from tests.support.tiny_corpus import INTERVALS, UNRELATED, build, documents
 from trainer.commands import eval as eval_command
-from trainer.evaluation import memorization
+from trainer.evaluation import memorization, regenerating
 from trainer.evaluation.cases import Case
 from trainer.evaluation.causal import load_causal
 
@@ -155,8 +156,49 @@ def test_the_command_reports_every_kind_of_prompt_and_decoding(folder, home, tmp
         (["--language", "cobol"], "leave out --language"),
         (["--temperature", "0"], "--temperature"),
         (["--cases", "0"], "--cases"),
+        (["--regenerate", "-1"], "--regenerate"),
     ],
 )
 def test_what_is_missing_is_said_with_its_remedy(folder, home, arguments, remedy, capsys):
     assert eval_command.main(usual(folder, home, *arguments)) == 2
     assert remedy in capsys.readouterr().err
+
+
+class Script:
+    """Completes as it is told: the first text that is not banned."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = texts
+
+    def complete(self, gap, options, cancel):
+        free = [text for text in self.texts if not any(ban.forbids(text) for ban in options.banned)]
+        return Completion(free[0] if free else "", "end", timings_ms={"total": 5.0})
+
+
+@pytest.mark.parametrize(
+    ("texts", "outcome"),
+    [
+        ([UNRELATED], {}),
+        ([BODY, UNRELATED], {"clean 1": 1}),
+        ([BODY, " " + BODY.lstrip().replace("merged", "joined", 1), UNRELATED], {"clean 1": 1}),
+        ([BODY], {"nothing": 1}),
+    ],
+)
+def test_what_is_found_is_written_again_until_nothing_is(index, texts, outcome):
+    again = regenerating.regenerate(Script(*texts), index, [case_of(HEAD, BODY)])
+    row = again.row()
+
+    assert again.prompts == 1
+    assert dict(again.outcomes) == outcome
+    assert row["found"] == len(outcome)
+    assert (row["again_ms"] is None) == (not outcome)
+
+
+def test_the_command_tells_what_regenerating_makes(folder, home, tmp_path, capsys):
+    out = tmp_path / "memorization.json"
+
+    assert eval_command.main(usual(folder, home, "--regenerate", "2", "--json", str(out))) == 0
+    row = json.loads(out.read_text(encoding="utf-8"))["regenerated"]
+    assert row["found"] == row["clean"] + row["nothing_left"] + row["still_found"]
+    assert "cut at a line start" in row["protocol"]
+    assert "Regenerating" in capsys.readouterr().out

@@ -34,6 +34,10 @@ def main(argv: list[str]) -> int:
     result = measure(model_folder(options.model), options, argv)
     print(f"{result['protocol']}\n")
     print(table([{name: row[name] for name in _COLUMNS} for row in result["rows"]]))
+    if "regenerated" in result:
+        again = dict(result["regenerated"])
+        print(f"\nRegenerating: {again.pop('protocol')}\n")
+        print(table([again]))
     published = of_benchmark(LICOEVAL, "all")
     print("\nPublished beside it, by another protocol:")
     for row in published:
@@ -74,6 +78,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--batch", type=int, default=16384, help="tokens decoded at once (16384)")
     parser.add_argument(
+        "--regenerate",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also complete N files of the corpus, and again what is found in it (0)",
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="result and flagged completions, with sources"
     )
     return parser
@@ -81,8 +92,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def measure(folder: Path, options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:
     """Write and judge; shows progress on stderr."""
-    if options.cases < 1 or options.samples < 0 or options.new_tokens < 1:
-        raise ValueError("--cases and --new-tokens must be 1 or more, --samples 0 or more")
+    if options.cases < 1 or options.new_tokens < 1 or min(options.samples, options.regenerate) < 0:
+        raise ValueError(
+            "--cases and --new-tokens must be 1 or more, --samples and --regenerate 0 or more"
+        )
     if options.samples and not options.temperature > 0:
         raise ValueError("--temperature must be above 0: greedy completions are measured anyway")
     held_out, corpus = options.held_out or held_out_folder(), options.corpus or corpus_folder()
@@ -125,6 +138,7 @@ def measure(folder: Path, options: argparse.Namespace, argv: Sequence[str]) -> d
             tally = memory.judge(index, written, model)
             rows.append(tally.row(prompts, way.name))
             examples[what] = tally.examples[:_EXAMPLES]
+    written_again = _written_again(folder, index, corpus, languages, options.regenerate)
     return {
         "evaluation": "memorization",
         **model.about(),
@@ -136,8 +150,24 @@ def measure(folder: Path, options: argparse.Namespace, argv: Sequence[str]) -> d
         + f". {_corpora(folder, index)}",
         "against": LICOEVAL_DIFFERS,
         "rows": rows,
+        **written_again,
         "flagged": examples,
     }
+
+
+def _written_again(
+    folder: Path, index: AttributionIndex, corpus: Path, languages: Sequence[str], count: int
+) -> dict[str, Any]:
+    """What regenerating makes of copies, when it is asked for."""
+    if not count:
+        return {}
+    from engine import load
+    from trainer.evaluation import memorization, regenerating
+
+    cases = memorization.corpus_cases(corpus, languages, count)
+    again = regenerating.regenerate(load(folder), index, progress(cases, "completing again"))
+    protocol = regenerating.PROTOCOL.format(prompts=again.prompts)
+    return {"regenerated": again.row() | {"protocol": protocol}}
 
 
 def _corpora(folder: Path, index: AttributionIndex) -> str:

@@ -327,6 +327,19 @@ def _policy(records: list[Record]) -> str:
     return "\n".join(["## What is shown\n", *shown])
 
 
+def _regenerated(row: dict[str, Any]) -> str:
+    """What regenerating makes of copies."""
+    if not row["clean"]:
+        return f"Regenerating: {row['protocol']}. Found {row['found']}, none of them clean in the end.\n"
+    return (
+        f"Regenerating: {row['protocol']}. Found {row['found']}, {row['warned']} of them warned of; clean "
+        f"{row['clean']} ({_share(row['clean'] / max(1, row['found']), row['clean_95'])}), {row['clean_at_once']} of "
+        f"them at once; still found {row['still_found']}, nothing left to show {row['nothing_left']}. Decoding took "
+        f"{row['first_ms']:.0f} ms at first and {row['again_ms']:.0f} ms again, medians on the machine of this "
+        f"record; {row['characters']:.0f} characters became {row['characters_clean']:.0f}.\n"
+    )
+
+
 def _memorization(records: list[Record]) -> str:
     parts = ["## Memorization\n"]
     for record in records:
@@ -348,6 +361,8 @@ def _memorization(records: list[Record]) -> str:
         ]
         head = ["prompts", "decoding", "completions", "of 50 characters", "flagged", "alone"]
         parts.append(_table([*head, "of 65 lexemes", "flagged", "of all", "extracted"], rows))
+        if "regenerated" in record.values:
+            parts.append(_regenerated(record.values["regenerated"]))
     found = [each for each in published.ROWS if each.benchmark == published.LICOEVAL]
     figures = ", ".join(f"{row.model} {row.value:.2%}" for row in found)
     parts.append(
