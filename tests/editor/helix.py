@@ -95,13 +95,16 @@ class Helix:
         """Save the file, and wait until it ends so."""
         self.rest()
         self.press(":w\r")
-        deadline, text = time.monotonic() + seconds, ""
-        # While it is written it is another file for a moment.
-        while not self._file.exists() or not (text := self._file.read_text("utf-8")).endswith(
-            ending
-        ):
+        deadline = time.monotonic() + seconds
+        while not (text := self._text()).endswith(ending):
             assert time.monotonic() < deadline, f"{text[-400:]}\n\n{self.screen()}"
             self.screen()
+
+    def _text(self) -> str:
+        try:
+            return self._file.read_text("utf-8")
+        except FileNotFoundError:  # for a moment, while it is written
+            return ""
 
 
 @contextmanager
