@@ -14,13 +14,10 @@ import numpy.typing as npt
 from rapidfuzz.distance import LCSseq
 
 from indexer.attribution.fingerprints import grams
-from indexer.attribution.rarity import information
 from indexer.attribution.tokens import (
     ARGUMENT,
     NAME_ID,
-    NUMBER_ID,
     PROSE,
-    STRING_ID,
     Ids,
     Places,
     Tokens,
@@ -73,8 +70,6 @@ class Segment:
     abstract_grams: int  # and among the abstract ones
     exact_run: int  # tokens of the longest run of equal ones
     abstract_run: int  # likewise, but for names and literals
-    exact_bits: float  # what the different tokens that are equal say: the rarer, the more
-    bits: float  # what those say that are no names and literals, which a copy would replace
     left_out: int  # tokens of code in between that the text does not have
     prose: float  # share of prose in what matches
     matched: Places = field(
@@ -278,8 +273,6 @@ def _segment(text: Tokens, source: Tokens, run: list[Stretch]) -> Segment:
         abstract_grams=_distinct_grams(text.abstract[text_at], borders),
         exact_run=_longest(same, borders | ~same | _shifted(~same)),
         abstract_run=_longest(np.ones(len(same), bool), borders),
-        exact_bits=information(text.exact[text_at[same]]),
-        bits=information(text.exact[text_at[_is_kept(text.abstract[text_at])]]),
         left_out=int((source.kinds[first:last] != PROSE).sum() - matched_code.sum()),
         prose=float(1 - matched_code.mean()),
         matched=text_at[in_order],
@@ -300,14 +293,6 @@ def _in_long_runs(
 def _longest(flags: npt.NDArray[np.bool_], borders: npt.NDArray[np.bool_]) -> int:
     """Of the runs that begin at borders the most flags in one."""
     return int(np.bincount(np.cumsum(borders), weights=flags).max())
-
-
-def _is_kept(abstract: Ids) -> npt.NDArray[np.bool_]:
-    """Which tokens are neither names nor literals."""
-    kept: npt.NDArray[np.bool_] = (
-        (abstract != NAME_ID) & (abstract != NUMBER_ID) & (abstract != STRING_ID)
-    )
-    return kept
 
 
 def _shifted(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,24 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment
-from indexer.attribution.tokens import ARGUMENT, CALLED, COMMA, KEPT, NAME, PROSE, Tokens, word_id
+from indexer.attribution.fingerprints import grams
+from indexer.attribution.phrases import foreseen
+from indexer.attribution.rarity import RAREST, bits_of
+from indexer.attribution.tokens import (
+    ARGUMENT,
+    CALLED,
+    CLOSE,
+    COMMA,
+    KEPT,
+    NAME,
+    NUMBER,
+    OPEN,
+    PROSE,
+    STRING,
+    Ids,
+    Tokens,
+    word_id,
+)
 
 WARNING, INFORMATION = "warning", "information"
 VERBATIM, RENAMED, MODIFIED = "verbatim", "renamed", "modified"
@@ -30,18 +47,17 @@ _LICENCE_WORDS = np.array(
 )
 _LICENCE_MENTIONS = 3
 _IMPORTS = np.array([word_id("import"), word_id("from")], np.uint64)
+_SAYING = 6.0  # bits of a name that is no mere i or self
 _WORDS = (NAME, ARGUMENT, KEPT, CALLED, PROSE)
+_IS_NAME, _IS_BRACKET = (
+    np.isin(np.arange(16), kinds) for kinds in ((NAME, ARGUMENT), (OPEN, CLOSE))
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     """What a segment has to reach."""
 
-    matched: int = 40  # written tokens, for a warning
-    plain_matched: int = (
-        80  # below it, where no name is rare, signatures and lists of fields look alike
-    )
-    plain_score: float = 1.0  # that is asked for in addition
     imports: float = 0.6  # share of the code, from which a text is what everybody imports
     idiom: float = 0.6  # share of tokens under common idiom, from which it is common idiom
     grams: int = 12  # different ones, of either form: less is repetition
@@ -76,6 +92,7 @@ class Common:
     ]  # whether it lies under a fingerprint that unrelated packages share
     abstract: npt.NDArray[np.bool_]
     rare: npt.NDArray[np.float64]  # bits that a name of few passages says beyond any rare word
+    ids: Ids  # the exact ones; those of the text may be made like what it is compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,49 +122,105 @@ def scale() -> Scale:
 def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
     """The verdict on a segment, or None when it says too little."""
     limits, fitted = Thresholds(), scale()
-    matched = max(segment.exact, segment.abstract)
-    seen = max(segment.exact_grams, segment.abstract_grams)
-    if matched < FEWEST_MATCHED or seen < limits.grams:
+    if not is_weighed(segment, common, limits):
         return None
-    values = features(text, segment, common)
-    score = fitted.score(values)
-    idiom = min(values["exact idiom"], values["abstract idiom"])
-    if score < fitted.information or idiom > limits.idiom:
+    seen = _apparent(text, segment, common)
+    if fitted.score(seen | _unheard_of(segment)) < fitted.information:
+        return None  # which spares most of what is aligned the harder question
+    score = fitted.score(seen | _unforeseen(text, segment, common))
+    if score < fitted.information:
         return None
     part = text.part(segment.text_start, segment.text_end)
-    plain = matched < limits.plain_matched and not values["rare names"]
-    enough = fitted.warning + (limits.plain_score if plain else 0.0)
-    warns = matched >= limits.matched and score >= enough and _is_anybodys(part, segment, limits)
+    warns = score >= fitted.warning and _is_anybodys(part, segment, limits)
     exact, renamed = segment.exact_share, segment.renamed_share
     return Verdict(
         WARNING if warns else INFORMATION,
         _kind(part, segment, limits),
         max(exact, renamed) if _has_names(part) else exact,
-        matched,
+        _matched(segment),
     )
+
+
+def is_weighed(segment: Segment, common: Common, limits: Thresholds) -> bool:
+    """Whether a segment has a score at all: it is no fragment, no repetition and no common idiom."""
+    here = slice(segment.text_start, segment.text_end)
+    return (
+        _matched(segment) >= FEWEST_MATCHED
+        and max(segment.exact_grams, segment.abstract_grams) >= limits.grams
+        and min(common.exact[here].mean(), common.abstract[here].mean()) <= limits.idiom
+    )
+
+
+def _matched(segment: Segment) -> int:
+    return max(segment.exact, segment.abstract)
 
 
 def features(text: Tokens, segment: Segment, common: Common) -> dict[str, float]:
     """What speaks for a segment and against it. Sizes count by their logarithms: twice as long, as much more."""
+    return _apparent(text, segment, common) | _unforeseen(text, segment, common)
+
+
+def _apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]:
+    """What the segment itself shows."""
     here = slice(segment.text_start, segment.text_end)
-    named = segment.equal[np.unique(text.exact[segment.equal], return_index=True)[1]]
+    kinds, exact = text.kinds[here], text.exact[here]
+    code = kinds != PROSE
+    tokens = max(1, int(code.sum()))
+    equal = segment.equal[np.unique(text.exact[segment.equal], return_index=True)[1]]
+    said = bits_of(text.exact[equal])
+    names = _IS_NAME[text.kinds[equal]]
+    triples = grams(exact[code], 3)
     return {
-        "rare names": log1p(float(common.rare[named].sum())),
+        "rare names": log1p(float(common.rare[equal].sum())),
         "exact": log1p(segment.exact),
         "abstract": log1p(segment.abstract),
-        "grams": log1p(segment.abstract_grams),
         "exact run": log1p(segment.exact_run),
         "abstract run": log1p(segment.abstract_run),
-        "exact bits": log1p(segment.exact_bits),
-        "bits": log1p(segment.bits),
-        "abstract share": segment.abstract_share,
+        "blocks": log1p(1 + int((np.diff(segment.matched) > 1).sum())),
+        "lines": log1p(int(text.lines[segment.text_end - 1] - text.lines[segment.text_start]) + 1),
+        "exact share": segment.exact_share,
         "renamed share": segment.renamed_share,
+        "equal share": len(segment.equal) / max(1, len(segment.matched)),
         "consistency": segment.consistency,
         "whole": float(segment.exact_share >= 0.95),
         "left out": log1p(max(0, segment.left_out)),
         "prose": segment.prose,
         "exact idiom": float(common.exact[here].mean()),
         "abstract idiom": float(common.abstract[here].mean()),
+        "names": log1p(int(names.sum())),
+        "known names": log1p(int((names & (said >= _SAYING)).sum())),
+        "strings": log1p(int(((text.kinds[equal] == STRING) & (said >= RAREST)).sum())),
+        "share of names": float(_IS_NAME[kinds[code]].sum()) / tokens,
+        "share of numbers": float((kinds == NUMBER).sum()) / tokens,
+        "commas": float((kinds == COMMA).mean()),
+        "brackets": float(_IS_BRACKET[kinds].mean()),
+        "variety": len(np.unique(triples)) / max(1, len(triples)),
+    }
+
+
+def _unheard_of(segment: Segment) -> dict[str, float]:
+    """The most that can be unforeseen."""
+    said = log1p(RAREST * len(segment.equal))
+    return {"unforeseen": said, "phrases": 1.0}
+
+
+def _unforeseen(text: Tokens, segment: Segment, common: Common) -> dict[str, float]:
+    """How far the code that is equal follows from what many write."""
+    here = slice(segment.text_start, segment.text_end)
+    code = text.kinds[here] != PROSE
+    same = np.zeros(len(code), bool)
+    same[segment.equal - segment.text_start] = True
+    same, ids = same[code], common.ids[here][code]
+    if not same.any():
+        return {"unforeseen": 0.0, "phrases": 0.0}
+    bits, run = foreseen(ids)
+    # What is repeated says nothing more.
+    first = np.zeros(len(ids), bool)
+    first[0] = True
+    first[1 + np.unique(grams(ids, 2), return_index=True)[1]] = True
+    return {
+        "unforeseen": log1p(float(bits[same & first].sum())),
+        "phrases": float(run[same].mean()),
     }
 
 

@@ -158,6 +158,10 @@ class Library:
         facing._facing = tokens, ids  # noqa: SLF001 -- of our own kind
         return facing, as_coded(tokens, ids)
 
+    def written(self, tokens: Tokens) -> Ids:
+        """The exact ids of tokens that this library faces as they were before."""
+        return (self._facing[0] if self._facing is not None else tokens).exact
+
     def _decode(self, number: int) -> tuple[Codes, npt.NDArray[np.int32]]:
         return decode(self._stored.read(*self.catalogue.place(number)))
 

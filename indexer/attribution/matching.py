@@ -69,7 +69,7 @@ def find(
         return []
     hits = library.hits(tokens, abstract=question.abstract)
     votes = library.votes(question.names)
-    idiom = common(hits, votes.rarity(len(tokens)))
+    idiom = common(hits, votes.rarity(len(tokens)), library.written(tokens))
     search = _Search(question, library, judge, cancelled, idiom)
     search.along(chains(tokens, hits, library.catalogue, min_hits=_MIN_HITS))
     search.by_names(library.sharing(votes, hits))

@@ -20,11 +20,6 @@ RAREST = 9.0  # bits, for what is not in the table
 UNIT = 16  # parts of a bit that are told apart
 
 
-def information(ids: Ids) -> float:
-    """What the different ones of these tokens say together, in bits."""
-    return float(bits_of(np.unique(ids)).sum())
-
-
 def bits_of(ids: Ids) -> npt.NDArray[np.float64]:
     """log2 of one in how many files has the token, up to RAREST."""
     known, bits = _table()

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from indexer.attribution.catalogue import Catalogue
 from indexer.attribution.judging import Common
 from indexer.attribution.postings import STOP
-from indexer.attribution.tokens import Tokens
+from indexer.attribution.tokens import Ids, Tokens
 
 _REACH_TOKENS = 160  # hits further apart start a new chain
 _REACH_LINES = (
@@ -67,7 +67,7 @@ class Chain:
         self._text_line = text_line
 
 
-def common(hits: Hits, rare: npt.NDArray[np.float64]) -> Common:
+def common(hits: Hits, rare: npt.NDArray[np.float64], ids: Ids) -> Common:
     """What of a text lies under fingerprints of common idiom.
 
     A shape of code is idiom in fewer packages than the code itself: names are what makes it somebody's.
@@ -75,9 +75,8 @@ def common(hits: Hits, rare: npt.NDArray[np.float64]) -> Common:
     stopped = hits.lines == STOP
     shapes = hits.abstract & (stopped | (hits.families >= _IDIOM_FAMILIES))
     tokens = len(rare)
-    return Common(
-        _covered(hits, stopped & ~hits.abstract, tokens), _covered(hits, shapes, tokens), rare
-    )
+    exact = _covered(hits, stopped & ~hits.abstract, tokens)
+    return Common(exact, _covered(hits, shapes, tokens), rare, ids)
 
 
 def _covered(hits: Hits, which: npt.NDArray[np.bool_], tokens: int) -> npt.NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from indexer import AttributionIndex, IndexInfo, match_json
-from indexer.attribution import rarity
+from indexer.attribution import phrases, rarity
 from indexer.document import Document
 from indexer.home import corpus_folder, held_out_folder
 from indexer.shards import open_shards, read_documents
@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="FOLDER",
         type=Path,
-        help="instead count which tokens are rare and fit what the matcher weighs, on the tuning half "
+        help="instead count which tokens and phrases are common and fit what the matcher weighs, on the tuning half "
         "and on the code in these folders, of which the corpus must have nothing",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result there as well")
@@ -144,12 +144,16 @@ def fit_anew(options: argparse.Namespace) -> str:
         for each in read_documents(options.held_out or held_out_folder())
         if is_in(each.package, "tuning")
     ]
-    fitting.count_rarity(read_documents(corpus), Path(rarity.__file__).with_name(rarity.TABLE))
+    tables = Path(rarity.__file__).parent
+    fitting.count_rarity(read_documents(corpus), tables / rarity.TABLE)
+    fitting.count_phrases(read_documents(corpus), tables / phrases.TABLE)
     cases = plant_all(
         corpus, held_out, Plan(options.count, split="tuning", seed=options.seed), jobs=options.jobs
     )
     others = [
-        (each.text, each.language) for each in held_out if each.language in ("python", *SCRIPTS)
+        fitting.Other(each.text, each.language, (each.package,))
+        for each in held_out
+        if each.language in ("python", *SCRIPTS)
     ]
     folders = fitting.files_under(options.fit)
     return fitting.fit(cases, itertools.chain(others, folders), options.index)

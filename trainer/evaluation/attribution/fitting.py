@@ -1,8 +1,9 @@
 """Fits what the matcher weighs: planted copies against what files of unrelated packages share with the corpus.
 
 Everything is of the tuning half: the packages that copies are from, the files they are put into, the negatives.
-Among those are true copies that nobody knows of. The highest scores are therefore left out and the rest is
-fitted again; where the thresholds come to lie is decided by reading what is flagged.
+Among those are true copies. What packages share of which some was read to be copied is left out (kin.json), and of
+the rest, which holds copies that nobody has read, the highest scores, before it is fitted again; where the
+thresholds come to lie is decided by reading what is flagged.
 """
 
 import json
@@ -15,10 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import AttributionIndex
-from indexer.attribution import judging, rarity
+from indexer.attribution import judging, phrases, rarity
 from indexer.attribution.alignment import Segment
-from indexer.attribution.judging import INFORMATION, SCALE, Common, Verdict, features, scale
+from indexer.attribution.judging import (
+    INFORMATION,
+    SCALE,
+    Common,
+    Thresholds,
+    Verdict,
+    features,
+    is_weighed,
+    scale,
+)
 from indexer.attribution.lexing import lexer_of
+from indexer.attribution.matches import Match
 from indexer.attribution.tokens import PROSE, Tokens
 from indexer.document import Document
 from indexer.languages import language_of
@@ -28,9 +39,11 @@ from trainer.evaluation.attribution.splits import is_in
 
 Matrix = npt.NDArray[np.float64]
 
-_FEWEST_MATCHED = 16  # written tokens of a segment that is fitted on
 _LEAST_SHARE = 0.3
-_TRUE_COPIES = 0.06  # segments for every 1,000 lines of negatives that may be true copies
+_TRUE_COPIES = (
+    0.01  # segments for every 1,000 lines of negatives that may be true copies all the same
+)
+_KIN = Path(__file__).with_name("kin.json")  # by package, those whose code it shares
 _ROUNDS = 3
 _OTHERS = frozenset(
     {"_vendor", "vendored", "dist", "build", "locales"}
@@ -50,6 +63,15 @@ class Row:
     size: float
 
 
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A text that is no copy."""
+
+    text: str
+    language: str
+    names: tuple[str, ...]  # of the folders it is in, or its package
+
+
 @dataclass
 class Recorder:
     """Judges everything as worth knowing, and keeps what it was shown."""
@@ -57,14 +79,15 @@ class Recorder:
     rows: list[Row] = field(default_factory=list)
 
     def __call__(self, text: Tokens, segment: Segment, common: Common) -> Verdict | None:
-        matched = max(segment.exact, segment.abstract)
-        similarity = max(segment.exact_share, segment.renamed_share)
-        if matched < _FEWEST_MATCHED:
+        if not is_weighed(segment, common, Thresholds()):
             return None
+        similarity = max(segment.exact_share, segment.renamed_share)
         first, last = text.lines[[segment.text_start, segment.text_end - 1]].tolist()
-        size = segment.exact_bits + 0.3 * segment.bits
+        size = segment.exact + 0.3 * segment.abstract
         self.rows.append(Row(features(text, segment, common), first, last, size))
-        return Verdict(INFORMATION, "", similarity, matched) if similarity >= _LEAST_SHARE else None
+        if similarity < _LEAST_SHARE:
+            return None
+        return Verdict(INFORMATION, "", similarity, max(segment.exact, segment.abstract))
 
     def taken(self) -> list[Row]:
         rows, self.rows = self.rows, []
@@ -91,16 +114,25 @@ def _lies_on(row: Row, first: int, last: int) -> bool:
 
 
 def of_others(
-    index: AttributionIndex, recorder: Recorder, files: Iterable[tuple[str, str]]
+    index: AttributionIndex, recorder: Recorder, texts: Iterable[Other]
 ) -> tuple[list[Row], int]:
-    """The segments of texts of given languages that nobody copied, as far as is known; and their lines."""
+    """The segments of texts that nobody copied, as far as is known; and their lines."""
+    kin = json.loads(_KIN.read_text("utf-8"))
     found: list[Row] = []
     lines = 0
-    for text, language in files:
-        index.check_document(text, language=language)
-        found += recorder.taken()
-        lines += text.count("\n") + 1
+    for each in texts:
+        related = {name for part in each.names for name in kin.get(part, ())}
+        matches = index.check_document(each.text, language=each.language)
+        copied = [match for match in matches if match.source.package in related]
+        found += [row for row in recorder.taken() if not any(_is_part(row, one) for one in copied)]
+        lines += each.text.count("\n") + 1
     return found, lines
+
+
+def _is_part(row: Row, match: Match) -> bool:
+    """Whether most of a segment lies in a match."""
+    shared = min(row.last_line, match.end_line - 1) - max(row.first_line, match.start_line - 1) + 1
+    return 2 * shared > row.last_line - row.first_line + 1
 
 
 def fitted(copies: Sequence[Row], others: Sequence[Row], lines: int) -> dict[str, Any]:
@@ -148,17 +180,21 @@ def _scores(rows: Matrix, weights: Matrix) -> Matrix:
     return scores
 
 
+def tuning_code(documents: Iterable[Document]) -> Iterator[tuple[str, str, Tokens]]:
+    """Package, group of languages and tokens of the code that is counted."""
+    for each in documents:
+        group = "script" if each.language in SCRIPTS else each.language
+        if group in ("python", "script") and is_in(each.package, "tuning"):
+            yield each.package, group, lexer_of(each.language).tokens(each.text)
+
+
 def count_rarity(documents: Iterable[Document], to: Path) -> int:
     """Counts in how many files of the tuning half each token is, and writes the table; returns its length.
 
     A token counts as common as it is in the group of languages that has it most often.
     """
     heads: dict[str, list[npt.NDArray[np.uint32]]] = {}
-    for each in documents:
-        group = "script" if each.language in SCRIPTS else each.language
-        if group not in ("python", "script") or not is_in(each.package, "tuning"):
-            continue
-        tokens = lexer_of(each.language).tokens(each.text)
+    for _, group, tokens in tuning_code(documents):
         prose = tokens.kinds == PROSE
         for name, which in ((group, ~prose), ("prose", prose)):
             ids = np.unique((tokens.exact[which] >> np.uint64(32)).astype(np.uint32))
@@ -174,8 +210,19 @@ def count_rarity(documents: Iterable[Document], to: Path) -> int:
     return len(bits)
 
 
-def files_under(folders: Iterable[Path]) -> Iterator[tuple[str, str]]:
-    """Text and language of the code in folders, but for what a package ships of others or was generated."""
+def count_phrases(documents: Iterable[Document], to: Path) -> int:
+    """Counts in how many packages of the tuning half each short run of code is, and writes the table.
+
+    What is published under one scope is one package. Returns how many are in the table.
+    """
+    counter = phrases.Counter()
+    for package, _, tokens in tuning_code(documents):
+        counter.add(package.split("/")[0], tokens.exact[tokens.kinds != PROSE])
+    return counter.write(to)
+
+
+def files_under(folders: Iterable[Path]) -> Iterator[Other]:
+    """The code in folders, but for what a package ships of others or was generated."""
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             language = language_of(path.name)
@@ -184,12 +231,12 @@ def files_under(folders: Iterable[Path]) -> Iterator[tuple[str, str]]:
             if _OTHERS.intersection(path.parts) or path.stat().st_size > _LARGEST:
                 continue
             try:
-                yield path.read_text("utf-8"), language
+                yield Other(path.read_text("utf-8"), language, path.parts)
             except (OSError, UnicodeDecodeError):
                 continue
 
 
-def fit(cases: Sequence[Case], others: Iterable[tuple[str, str]], index: Path | None) -> str:
+def fit(cases: Sequence[Case], others: Iterable[Other], index: Path | None) -> str:
     """Fits the weights and writes them where the matcher reads them; returns what to print."""
     recorder = Recorder()
     opened = AttributionIndex.open(index, judge=recorder)
