@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 from engine.api import Excerpt, Gap
 from engine.context.definitions import told
 from engine.context.imports import candidates
 from engine.context.likeness import LINES, likeness, words
 from engine.context.source import Source
+from engine.credentials import looks_secret
 
 _NEAR_BEFORE, _NEAR_AFTER = 1_600, 600  # characters around the gap in which a name counts as near
 _HOPS = 2  # files that only hand a name on
@@ -29,7 +31,7 @@ def excerpts(
 ) -> tuple[Excerpt, ...]:
     """What other files say about a gap in `own`, the most telling first.
 
-    `opened` are files that a person works with, the last one used first; `find` gives the file at
+    Nothing is shown that looks as if it held a key or a password. `opened` are files that a person works with, the last one used first; `find` gives the file at
     a path of the project, if there is one to be looked into. What is found when `in_time` says no
     is what there is.
     """
@@ -48,7 +50,9 @@ def _definitions(
     for name, source, place in _imported(gap, own, find, in_time):
         spot = before.rfind(name)
         nearness = spot if spot >= 0 else -_NEAR_BEFORE if name in after else -2 * _NEAR_BEFORE
-        found.append((nearness, source.path, told(source.text, place, source.language)))
+        text = told(source.text, place, source.language)
+        if not looks_secret(text):
+            found.append((nearness, source.path, text))
     found.sort(key=lambda each: -each[0])
     by_path: dict[str, list[str]] = {}
     for _, path, text in found[:_MOST_DEFINITIONS]:
@@ -120,5 +124,6 @@ def _passages(gap: Gap, opened: Sequence[Source], in_time: Callable[[], bool]) -
         if alike >= _LEAST_LIKENESS:
             best.append((alike, source, passage.start, passage.end))
     best.sort(key=lambda each: -each[0])
-    for _, source, start, end in best[:_MOST_PASSAGES]:
-        yield Excerpt(source.path, source.text[start:end])
+    texts = ((source.path, source.text[start:end]) for _, source, start, end in best)
+    shown = (Excerpt(path, text) for path, text in texts if not looks_secret(text))
+    yield from islice(shown, _MOST_PASSAGES)

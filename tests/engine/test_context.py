@@ -171,6 +171,15 @@ def test_a_file_that_imports_itself_shows_nothing_of_itself() -> None:
     assert found("from .shapes import area\n", path="shop/shapes.py") == ()
 
 
+def test_what_looks_like_a_key_is_not_shown() -> None:
+    key = 'TOKEN = "ghp_' + "a1B2c3D4" * 5 + '"\n'
+    known = files({"settings.py": f"{key}PORT = 8080\n", "old.py": f"{key}PORT = start(8080)\n"})
+    start = "from settings import PORT, TOKEN\n\nserver = start(PORT, TOKEN)\n"
+    shown = found(start, path="app.py", files=known, opened=[known["old.py"]])
+
+    assert [(each.path, each.text) for each in shown] == [("settings.py", "PORT = 8080\n")]
+
+
 def test_imports_that_go_in_circles_end() -> None:
     known = files({"a.py": "from b import thing\n", "b.py": "from a import thing\n"})
 
