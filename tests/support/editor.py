@@ -83,7 +83,9 @@ class Stage:
         return [line["began"] for line in self._lines() if "began" in line]
 
     def _lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "calls.jsonl").read_text().splitlines()]
+        # Behind the last line end there may be one that is just being written.
+        *whole, _ = (self.folder / "calls.jsonl").read_text().split("\n")
+        return [json.loads(line) for line in whole]
 
     def _calls(self) -> list[dict[str, Any]]:
         return [line for line in self._lines() if "before" in line]
