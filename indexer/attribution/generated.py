@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-_TOP = 40  # lines in which it is said, if it is
+TOP = 40  # lines in which it is said, if it is
 _TOP_CHARACTERS = 4000
 _SAYS = re.compile(
     r"""[ \t]*(?:\#+|//+!?|/?\*+|--|<!--|;+|%+|\"\"\")[\s\#*]*(?:  # a remark that begins with
@@ -19,7 +19,7 @@ _SAYS = re.compile(
 
 def is_generated(lines: Sequence[str]) -> bool:
     """Whether a remark on the first of these lines says so, in the words that generators use."""
-    return any(map(_SAYS.match, lines[:_TOP]))
+    return any(map(_SAYS.match, lines[:TOP]))
 
 
 def says_it_is_generated(text: str) -> bool:

@@ -1,6 +1,5 @@
 """The parts of an open index: tables, catalogue, and texts or tokens; all of it mapped and read-only."""
 
-from collections.abc import Sequence
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +31,7 @@ from indexer.attribution.tokens import Ids, Places, Tokens
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
 _CACHED_PASSAGES = 1024
-_CACHED_FILES = 16
+_LINE_FEED = ord("\n")
 _HIT_BITS = 14.0  # what a hit says, as against rare names
 _HIT_TOKENS = 16  # hits that begin this near to each other speak once
 _SHARED_FAMILIES = 4  # unrelated packages with a gram that says nothing about places
@@ -52,7 +51,6 @@ class Library:
         self.has_text = text
         self._stored = BlockStore(folder, TEXT if text else TOKENS)
         self._passage = lru_cache(_CACHED_PASSAGES)(self._lex_passage)
-        self._lines = lru_cache(_CACHED_FILES)(self._split)
         self._codes = lru_cache(_CACHED_PASSAGES)(self._decode)
         self._facing: tuple[Tokens, Ids] | None = None
 
@@ -129,12 +127,17 @@ class Library:
             int(self.catalogue.files_of_lines(np.array([line], np.uint32))[0])
         )
 
-    def lines(self, file: File) -> Sequence[str]:
-        """The lines of a file; none where the index holds no texts."""
-        return self._lines(file.number) if self.has_text else ()
-
-    def _split(self, number: int) -> tuple[str, ...]:
-        return tuple(unify_line_ends(self._text(self.catalogue.file(number))).split("\n"))
+    def lines(self, file: File, first: int, last: int) -> list[str]:
+        """The lines `first` to `last` of a file (0-based, last excluded); none where the index holds no texts."""
+        if not self.has_text:
+            return []
+        data = self._stored.read(*self.catalogue.place(file.number))
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_FEED)
+        start = int(ends[first - 1]) + 1 if first else 0
+        end = int(ends[last - 1]) if last <= len(ends) else len(data)
+        return data[start:end].decode("utf-8", "surrogatepass").split("\n")
 
     def text(self, file: File) -> str | None:
         """The text of a file, where the index holds texts."""

@@ -10,7 +10,7 @@ import numpy as np
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment, align
 from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
 from indexer.attribution.catalogue import File, plain_name
-from indexer.attribution.generated import is_generated
+from indexer.attribution.generated import TOP, is_generated
 from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Common, Verdict
 from indexer.attribution.library import REPEATS, Library
 from indexer.attribution.matches import Match, Source
@@ -29,6 +29,7 @@ _NAMED_MARGIN = 64  # tokens around a stretch whose names are found, and lines a
 _NAMED_LINES = 12
 _NEARLY = 0.75
 _NAMED_ALIKE = 2  # places that are tried for one stretch
+_BESIDE = 8  # lines around a source that may belong to it
 _SHOWN = 2  # other places that a match names
 _AS_GOOD = 0.9  # share of the best place's weight from which another counts as "as well"
 
@@ -320,7 +321,7 @@ def _tier(found: Found, question: Question, library: Library) -> str:
     """What programs write is alike whoever runs them: of a copy it speaks only as a whole, and not to the program."""
     verdict = found.verdict
     if verdict.tier == WARNING:
-        sides = question.generated, is_generated(library.lines(found.file))
+        sides = question.generated, is_generated(library.lines(found.file, 0, TOP))
         if all(sides) or (any(sides) and verdict.kind != VERBATIM):
             return INFORMATION
     return verdict.tier
@@ -350,8 +351,13 @@ def _of_other_packages(lead: Found, as_well: Sequence[Found]) -> list[Found]:
 
 
 def _source(found: Found, question: Question, library: Library) -> Source:
-    package, lines = found.file.package, library.lines(found.file)
-    span = whole_lines(found.source, lines, prose=_prose(found, question))
+    package, span = found.file.package, found.source
+    skipped = max(0, span.first - _BESIDE)
+    lines = library.lines(found.file, skipped, min(span.last + 1 + _BESIDE, found.file.lines))
+    if lines:
+        near = Span(span.first - skipped, span.last - skipped)
+        near = whole_lines(near, lines, prose=_prose(found, question))
+        span = Span(near.first + skipped, near.last + skipped)
     return Source(
         package=package.name,
         version=package.version,

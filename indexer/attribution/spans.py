@@ -202,7 +202,7 @@ def whole_lines(found: Span, lines: Sequence[str], *, prose: tuple[bool, bool]) 
     A call ends with its bracket, and a remark begins and ends with its marks; `prose` says whether it does so.
     """
     first, last = found
-    while 0 < first <= len(lines) and prose[0] and _PROSE_MARKS.fullmatch(lines[first - 1]):
+    while first and prose[0] and _PROSE_MARKS.fullmatch(lines[first - 1]):
         first -= 1
     while last + 1 < len(lines) and (
         _CLOSING.fullmatch(lines[last + 1])
