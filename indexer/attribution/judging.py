@@ -58,7 +58,9 @@ _IS_NAME, _IS_BRACKET = (
 class Thresholds:
     """What a segment has to reach."""
 
-    imports: float = 0.6  # share of the code, from which a text is what everybody imports
+    imports: float = 0.9  # share of the code, from which a text is what everybody imports
+    many_imports: float = 0.6  # from which it may be
+    many_imports_score: float = 1.0  # that speaks against that, beyond a warning's
     idiom: float = 0.6  # share of tokens under common idiom, from which it is common idiom
     grams: int = 12  # different ones, of either form: less is repetition
     verbatim: float = 0.95
@@ -131,7 +133,13 @@ def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
     if score < fitted.information:
         return None
     part = text.part(segment.text_start, segment.text_end)
-    warns = score >= fitted.warning and _is_anybodys(part, segment, limits)
+    beyond = score - fitted.warning
+    warns = (
+        beyond >= 0
+        and _is_anybodys(part, segment, limits)
+        and _imports(part)
+        < (limits.imports if beyond >= limits.many_imports_score else limits.many_imports)
+    )
     exact, renamed = segment.exact_share, segment.renamed_share
     return Verdict(
         WARNING if warns else INFORMATION,
@@ -251,8 +259,6 @@ def _is_anybodys(part: Tokens, segment: Segment, limits: Thresholds) -> bool:
         return share >= limits.prose_warning and seen >= limits.prose_grams
     if share < limits.exact_plain and not _has_names(part):
         return False
-    if _imports(part) >= limits.imports * code:
-        return False
     names = _names(part)
     return (
         names >= limits.names
@@ -266,9 +272,11 @@ def _names(part: Tokens) -> float:
     return float(np.isin(part.kinds, _WORDS).mean())
 
 
-def _imports(part: Tokens) -> int:
-    """Tokens on the lines of import statements, and on those with which they go on: names and commas only."""
+def _imports(part: Tokens) -> float:
+    """Share of the code on the lines of import statements, and on those with which they go on: names and commas."""
     code = part.kinds != PROSE
+    if not code.any():
+        return 0.0
     lines, exact, kinds = part.lines[code], part.exact[code], part.kinds[code]
     first = np.ones(len(lines), bool)
     first[1:] = lines[1:] != lines[:-1]
@@ -277,7 +285,7 @@ def _imports(part: Tokens) -> int:
     listed = np.bincount(row, ~np.isin(kinds, (NAME, COMMA)), begins.size) == 0
     # Of each row the last one before it, or itself, that is no mere list: does that import?
     place = np.maximum.accumulate(np.where(listed, 0, np.arange(begins.size)))
-    return int((begins | (listed & begins[place]))[row].sum())
+    return float((begins | (listed & begins[place]))[row].mean())
 
 
 def _is_licence(part: Tokens, limits: Thresholds) -> bool:
