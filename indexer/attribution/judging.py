@@ -47,6 +47,8 @@ _LICENCE_WORDS = np.array(
 )
 _LICENCE_MENTIONS = 3
 _IMPORTS = np.array([word_id("import"), word_id("from")], np.uint64)
+_DECLARES = np.array([word_id(word) for word in ("var", "let", "const")], np.uint64)
+_REQUIRE = np.uint64(word_id("require"))
 _SAYING = 6.0  # bits of a name that is no mere i or self
 _WORDS = (NAME, ARGUMENT, KEPT, CALLED, PROSE)
 _IS_NAME, _IS_BRACKET = (
@@ -191,6 +193,7 @@ def _apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float
         "equal share": len(segment.equal) / max(1, len(segment.matched)),
         "consistency": segment.consistency,
         "whole": float(segment.exact_share >= 0.95),
+        "replaced": float(segment.exact_share < 0.7),
         "left out": log1p(max(0, segment.left_out)),
         "prose": segment.prose,
         "exact idiom": float(common.exact[here].mean()),
@@ -281,7 +284,8 @@ def _imports(part: Tokens) -> float:
     first = np.ones(len(lines), bool)
     first[1:] = lines[1:] != lines[:-1]
     row = np.cumsum(first) - 1
-    begins = np.isin(exact[first], _IMPORTS)
+    required = np.bincount(row, exact == _REQUIRE, int(first.sum())) > 0
+    begins = np.isin(exact[first], _IMPORTS) | (required & np.isin(exact[first], _DECLARES))
     listed = np.bincount(row, ~np.isin(kinds, (NAME, COMMA)), begins.size) == 0
     # Of each row the last one before it, or itself, that is no mere list: does that import?
     place = np.maximum.accumulate(np.where(listed, 0, np.arange(begins.size)))

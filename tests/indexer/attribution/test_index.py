@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -298,6 +299,19 @@ def test_the_same_imports_are_no_warning(tmp_path: Path) -> None:
     write_corpus(tmp_path, [document(imports + "\nvalue = 1\n", "m.py", "plugin")])
     build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
     found = AttributionIndex.open(tmp_path / "index").check_document(imports, language="python")
+
+    assert [each.tier for each in found] == ["information"]
+
+
+def test_the_same_files_that_are_required_are_no_warning(tmp_path: Path) -> None:
+    lines = (f'var {name}Frame = require("./frames/{name}.js");\n' for name in "abcdefghijklm")
+    requires = "".join(lines)
+    written = document(requires + "\nvar value = 1;\n", "m.js", "plugin")
+    write_corpus(tmp_path, [replace(written, language="javascript")])
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    found = AttributionIndex.open(tmp_path / "index").check_document(
+        requires, language="javascript"
+    )
 
     assert [each.tier for each in found] == ["information"]
 
