@@ -35,27 +35,33 @@ class Foreseen(NamedTuple):
 
 def foreseen(ids: Ids) -> Foreseen:
     """What each of these tokens says beyond those before it; the longest phrases and the most common decide."""
-    bits, run = bits_of(ids), np.ones(len(ids))
-    before = np.full(len(ids), _ANYWHERE)
-    for length, here in zip(LENGTHS, _packages(ids), strict=True):
-        known = here > 0
-        said = np.log2(np.maximum(np.maximum(before, here), 1.0) / np.maximum(here, 1.0))
-        bits = np.where(known, np.minimum(bits, said), bits)
-        run = np.where(known, float(length), run)
-        before = np.concatenate([[1.0], here[:-1]])
-    return Foreseen(bits, run)
+    here = _packages(ids)
+    before = np.ones_like(here)
+    before[0] = _ANYWHERE
+    before[1:, 1:] = here[:-1, :-1]
+    known = here > 0
+    here = np.maximum(here, 1.0)
+    said = np.where(known, np.log2(np.maximum(before, here) / here), np.inf)
+    run = np.where(known, np.array(LENGTHS, np.float64)[:, None], 1.0)
+    return Foreseen(np.minimum(bits_of(ids), said.min(axis=0)), run.max(axis=0))
 
 
-def _packages(ids: Ids) -> list[Counts]:
-    """For each length and token in how many packages the phrase is that ends there; 0 where few have it."""
+def _packages(ids: Ids) -> Counts:
+    """In how many packages the phrase of each length is that ends with each token, by length and token.
+
+    0 where few have it.
+    """
     heads, packages = _table()
     rows = [_heads(ids, length) for length in LENGTHS]
     asked = np.concatenate(rows)
     at = np.minimum(np.searchsorted(heads, asked), len(heads) - 1)
-    found = np.where(heads[at] == asked, packages[at], 0).astype(np.float64)
-    ends = np.cumsum([len(row) for row in rows])
-    parts = np.split(found, ends[:-1])
-    return [np.concatenate([np.zeros(len(ids) - len(part)), part]) for part in parts]
+    found = np.where(heads[at] == asked, packages[at], 0)
+    every = np.zeros((len(LENGTHS), len(ids)))
+    start = 0
+    for number, row in enumerate(rows):
+        every[number, len(ids) - len(row) :] = found[start : start + len(row)]
+        start += len(row)
+    return every
 
 
 def _heads(ids: Ids, length: int) -> npt.NDArray[np.uint32]:
