@@ -32,6 +32,7 @@ from indexer.languages import language_of
 # comes line by line shows only together with what came before.
 WINDOW_TOKENS = 96  # before it
 AFTER_TOKENS = 48
+_AGAIN_TOKENS = 400  # on either side of what a second reading has otherwise
 _TAIL_LINES = 48  # lines before it that are read; they hold that many tokens in nearly any code
 _AFTER_CHARACTERS = 1200
 MIN_NEW_TOKENS = 20  # matched in the completion itself; of a shorter one, nearly all of them
@@ -208,11 +209,24 @@ class AttributionIndex:
             readings = [max(readings, key=lambda each: self._evidence(each[0].tokens, each[1]))]
         family = readings[0][1]
         again = resumed(unify_line_ends(text), family)
-        return [*readings, (again, family)] if again else readings
+        if again:
+            start, end = _difference(readings[0][0].tokens, again.tokens)
+            readings.append((again.part(start, end), family))
+        return readings
 
     def _evidence(self, tokens: Tokens, family: Family) -> int:
         hits = self._library.hits(tokens, abstract=family.abstract)
         return len(np.unique(hits.starts[hits.lines != STOP]))
+
+
+def _difference(one: Tokens, other: Tokens) -> tuple[int, int]:
+    """Where a second reading is not the first, with as much around that a passage is seen whole: the rest was asked."""
+    least = min(len(one), len(other))
+    before = one.exact[:least] != other.exact[:least]
+    after = one.exact[len(one) - least :] != other.exact[len(other) - least :]
+    first = int(before.argmax()) if before.any() else least
+    equal = int(after[::-1].argmax()) if after.any() else least
+    return max(0, first - _AGAIN_TOKENS), min(len(other), len(other) - equal + _AGAIN_TOKENS)
 
 
 def _better(one: list[Match], other: list[Match]) -> list[Match]:

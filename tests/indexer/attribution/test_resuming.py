@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from indexer.attribution import index as index_module
 from indexer.attribution.families import PYTHON, SCRIPT
 from indexer.attribution.resuming import last_resumption, resumed
 from tests.indexer.attribution.conftest import CLUSTER, FOREIGN, LEDGER, QUEUE
 
 if TYPE_CHECKING:
     from indexer.attribution.index import AttributionIndex
+    from indexer.attribution.matches import Match
+    from indexer.attribution.matching import Question
 
 DOCUMENTED = CLUSTER.replace(
     "    found = {}\n", '    """For every point.\n\n    The nearest.\n    """\n'
@@ -96,3 +99,22 @@ def test_a_text_of_nothing_but_marks_ends() -> None:
     for text in ('"""\nx = f(1)\ny = g(2)\n' * 300, "# '''\n" * 3000, "'''" * 3000):
         resumed(text, PYTHON)
     assert resumed("/*\nf(1);\ng(2);\n" * 300, SCRIPT) is not None
+
+
+def test_only_what_a_second_reading_has_otherwise_is_looked_up_again(
+    index: AttributionIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    find = index_module.find
+
+    def counted(question: Question, *rest: Any) -> list[Match]:
+        asked.append(len(question.tokens))
+        return find(question, *rest)
+
+    monkeypatch.setattr(index_module, "find", counted)
+    filler = "".join(f"value_{number} = {number} + other_{number}\n" for number in range(900))
+    text = f'{filler}template = """\n{LEDGER}"""\n{filler}'
+    (match,) = index.check_document(text, language="python")
+
+    assert match.source.path == "books/ledger.py"
+    assert asked[1] < asked[0] / 3
