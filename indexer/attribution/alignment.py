@@ -133,6 +133,8 @@ def _stretches(text: Tokens, source: Tokens, *, prose: bool, abstract: bool) -> 
     """Equal stretches of the code (or of the prose) of both sides; comments between do not break them."""
     ours, theirs = (np.flatnonzero((each.kinds == PROSE) == prose) for each in (text, source))
     smallest = MIN_ABSTRACT_BLOCK if abstract or prose else MIN_EXACT_BLOCK
+    if min(len(ours), len(theirs)) < smallest:
+        return []
     left, right = (text.abstract, source.abstract) if abstract else (text.exact, source.exact)
     return [
         Stretch(
@@ -210,6 +212,8 @@ def _push(blocks: list[Block], block: Block) -> None:
 
 def _runs(text: Tokens, source: Tokens, stretches: list[Stretch]) -> Iterator[list[Stretch]]:
     """Cuts stretches into runs that are dense: a gap, on either side, costs part of what as many tokens earn."""
+    if _tokens(stretches) < _MIN_SEGMENT:
+        return  # no gap raises what they earn
     text_passed, source_passed = _passed(text), _passed(source)
     start = 0
     while start < len(stretches):
