@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -71,9 +72,20 @@ def fetch_all(sources: Iterable[Source], downloads: Path) -> Iterator[Fetched]:
 
     Raises DiskFull, and asks for no further one then.
     """
-    pool = ThreadPoolExecutor(PARALLEL)
+    pool, full = ThreadPoolExecutor(PARALLEL), threading.Event()
+
+    def attempt(source: Source) -> Fetched:
+        # Who takes the results may be slower to see it than the others are to ask for more.
+        if full.is_set():
+            raise _disk_full(downloads)
+        try:
+            return _attempt(source, downloads)
+        except DiskFull:
+            full.set()
+            raise
+
     try:
-        waiting = [pool.submit(_attempt, source, downloads) for source in sources]
+        waiting = [pool.submit(attempt, source) for source in sources]
         for future in as_completed(waiting):
             yield future.result()
     finally:

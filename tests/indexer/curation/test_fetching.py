@@ -110,7 +110,7 @@ def test_a_full_disk_is_said_once_and_ends_it(tmp_path, monkeypatch, says):
     sources = [source(name=f"p{number}", file=f"{number}.whl") for number in range(60)]
     with pytest.raises(DiskFull, match=r"no space is left .* run the same command again"):
         list(fetch_all(sources, tmp_path))
-    assert len(asked) <= 2 * fetching.PARALLEL
+    assert len(asked) <= 2 * fetching.PARALLEL  # those of the test before may still come in
 
 
 def test_a_folder_that_cannot_be_made_for_want_of_space_is_a_full_disk_too(tmp_path, monkeypatch):
