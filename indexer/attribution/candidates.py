@@ -4,7 +4,8 @@ Fingerprints find runs of tokens. Where edits leave no run long enough, the name
 a text votes for the chunks that have it, and where a dozen lines vote for one place alignment decides.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,25 +81,44 @@ class ChunkWriter:
         self._writer.wait_merging_threads()
 
 
+class DamagedNames(Exception):
+    """The chunks cannot be read."""
+
+
+@contextmanager
+def _damage_said() -> Iterator[None]:
+    """Tantivy raises ValueError where it notices damage; elsewhere it panics, which is no Exception."""
+    try:
+        yield
+    except ValueError as error:
+        raise DamagedNames(str(error)) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise DamagedNames(f"names: {error}") from error
+
+
 class Chunks:
-    """Asks the chunks of an index."""
+    """Asks the chunks of an index. Raises DamagedNames."""
 
     def __init__(self, folder: Path, hides: Hides | None = None) -> None:
         import tantivy
 
         self._schema = _schema()
-        self._searcher = tantivy.Index.open(str(folder)).searcher()
+        with _damage_said():
+            self._searcher = tantivy.Index.open(str(folder)).searcher()
         self._tantivy = tantivy
         self._hides = hides
         self._places = lru_cache(_CACHED_NAMES)(self._find)
 
     def _find(self, name: str) -> Lines:
         """The first lines of the chunks that have a name; none where it is common, or no name to ask for."""
-        if len(name) < _SHORTEST_NAME or not 0 < self._searcher.doc_freq(_FIELD, name) <= _RARE:
-            return _NOWHERE
-        query = self._tantivy.Query.term_query(self._schema, _FIELD, name)
-        addresses = [each[1] for each in self._searcher.search(query, _RARE, count=False).hits]
-        lines = np.array(self._searcher.fast_field_values(_LINE, addresses), np.uint32)
+        with _damage_said():
+            if len(name) < _SHORTEST_NAME or not 0 < self._searcher.doc_freq(_FIELD, name) <= _RARE:
+                return _NOWHERE
+            query = self._tantivy.Query.term_query(self._schema, _FIELD, name)
+            addresses = [each[1] for each in self._searcher.search(query, _RARE, count=False).hits]
+            lines = np.array(self._searcher.fast_field_values(_LINE, addresses), np.uint32)
         return lines if self._hides is None else lines[~self._hides(lines)]
 
     def votes(self, names: Names) -> "Votes":

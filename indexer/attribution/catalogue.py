@@ -42,15 +42,18 @@ class File:
 
 
 class Catalogue:
-    """The files of an index, read from its folder. Columns are mapped; names are read when first needed."""
+    """The files of an index, read from its folder. All is mapped; paths are taken apart when first needed.
+
+    Nothing is opened later on: the folder may be another one then.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         details = json.loads((folder / "packages.json").read_text("utf-8"))
         self.all_packages = tuple(Package(**each) for each in details["packages"])
         self.licenses: list[str] = details["licenses"]
         self.languages: list[str] = details["languages"]
         self._table = np.load(folder / "files.npy", mmap_mode="r")
+        self._listed = mapped(folder / "paths.txt", np.dtype(np.uint8))
         self.first_lines: npt.NDArray[np.uint32] = np.ascontiguousarray(self._table["first_line"])
         self.hide(np.zeros(len(self._table), bool))
 
@@ -134,7 +137,7 @@ class Catalogue:
 
     @cached_property
     def _paths(self) -> list[str]:
-        return (self._folder / "paths.txt").read_text("utf-8", "surrogatepass").split("\n")
+        return self._listed.tobytes().decode("utf-8", "surrogatepass").split("\n")
 
     @cached_property
     def _numbers(self) -> dict[str, list[int]]:
@@ -142,6 +145,13 @@ class Catalogue:
         for number, path in enumerate(self._paths):
             numbers.setdefault(path, []).append(number)
         return numbers
+
+
+def mapped(path: Path, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    """The numbers in a file, mapped, not loaded."""
+    if not path.stat().st_size:
+        return np.zeros(0, kind)
+    return np.asarray(np.memmap(path, kind, mode="r"))
 
 
 FILE_COLUMNS = np.dtype(

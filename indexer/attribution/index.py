@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.attribution import schema
-from indexer.attribution.candidates import names_in
+from indexer.attribution.candidates import DamagedNames, names_in
 from indexer.attribution.catalogue import File, Package, plain_name
 from indexer.attribution.excerpts import tail
 from indexer.attribution.families import DATA_LANGUAGES, PLAIN, PYTHON, SCRIPT, Family, family_of
@@ -21,7 +21,7 @@ from indexer.attribution.matches import Match, Source
 from indexer.attribution.matching import Judge, Question, find
 from indexer.attribution.postings import STOP
 from indexer.attribution.resuming import last_resumption, resumed
-from indexer.attribution.schema import IndexInfo
+from indexer.attribution.schema import IndexInfo, IndexUnavailable
 from indexer.attribution.text_store import DamagedBlock
 from indexer.attribution.tokens import Reading, Tokens
 from indexer.document import content_hash
@@ -38,6 +38,10 @@ _AFTER_CHARACTERS = 1200
 MIN_NEW_TOKENS = 20  # matched in the completion itself; of a shorter one, nearly all of them
 _FEWEST_NEW_TOKENS = 4
 _NEARLY_ALL = 0.9
+_DAMAGE = (DamagedBlock, DamagedNames, IndexError, UnicodeDecodeError)
+_TRIES = (
+    5  # a folder that is replaced while it is read is read again: half of each would be neither
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,17 @@ def never() -> bool:
 class AttributionIndex:
     """An open index. Reading is safe from several threads; nothing is ever written."""
 
-    def __init__(self, folder: Path, info: IndexInfo, judge: Judge = judge) -> None:
-        self._info = info
+    def __init__(self, folder: Path, judge: Judge = judge) -> None:
         self._folder = folder
-        self._roots = {plain_name(root): plain_name(name) for name, root in info.roots.items()}
-        self._stamp = schema.stamp(folder)
-        self._opened = Library(folder, text=info.text)
         self._judge = judge
+        self._stamp = schema.stamp(folder)
+        self._info = info = schema.read_info(folder)
+        schema.verify(folder, info)
+        self._roots = {plain_name(root): plain_name(name) for name, root in info.roots.items()}
+        try:
+            self._opened = Library(folder, text=info.text)
+        except Exception as error:  # whatever a parser says of a damaged file
+            raise schema.damaged(folder, error) from error
 
     @classmethod
     def open(cls, folder: Path | None = None, *, judge: Judge = judge) -> "AttributionIndex":
@@ -70,12 +78,17 @@ class AttributionIndex:
         Raises IndexUnavailable, whose message says what to run, when it is missing, damaged or foreign.
         """
         folder = folder or index_folder()
-        info = schema.read_info(folder)
-        schema.verify(folder, info)
-        try:
-            return cls(folder, info, judge)
-        except Exception as error:  # whatever a parser says of a damaged file
-            raise schema.damaged(folder, error) from error
+        for _ in range(_TRIES - 1):
+            before = schema.stamp(folder)
+            try:
+                opened = cls(folder, judge)
+            except IndexUnavailable:
+                if schema.stamp(folder) == before:
+                    raise
+            else:
+                if schema.stamp(folder) == before:
+                    return opened
+        return cls(folder, judge)
 
     def info(self) -> IndexInfo:
         return self._info
@@ -171,7 +184,7 @@ class AttributionIndex:
         library, tokens = self._library.facing(question.tokens)
         try:
             return find(replace(question, tokens=tokens), library, self._judge, cancelled)
-        except (DamagedBlock, IndexError, UnicodeDecodeError) as error:
+        except _DAMAGE as error:
             # Large files are not hashed when they are opened, so damage may show here first.
             raise schema.damaged(self._folder, error) from error
 
@@ -181,7 +194,7 @@ class AttributionIndex:
             if (file.package.name, file.package.version) == (source.package, source.version):
                 try:
                     return self._library.text(file)
-                except (DamagedBlock, IndexError, UnicodeDecodeError) as error:
+                except _DAMAGE as error:
                     raise schema.damaged(self._folder, error) from error
         return None
 

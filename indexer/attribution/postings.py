@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.attribution.catalogue import NO_LINE
+from indexer.attribution.catalogue import NO_LINE, mapped
 from indexer.attribution.tokens import Ids
 
 STOP = NO_LINE
@@ -154,12 +154,7 @@ def read(folder: Path, name: str, hides: Hides | None = None) -> Postings:
         none = np.zeros(0, np.uint32)
         return Postings(np.zeros(257, np.uint32), none, none)
     starts, keys, lines = (
-        _mapped(folder / f"{name}.{part}") for part in ("starts", "keys", "lines")
+        mapped(folder / f"{name}.{part}", np.dtype(np.uint32))
+        for part in ("starts", "keys", "lines")
     )
     return Postings(starts, keys, lines, hides)
-
-
-def _mapped(path: Path) -> npt.NDArray[np.uint32]:
-    if not path.stat().st_size:
-        return np.zeros(0, np.uint32)
-    return np.asarray(np.memmap(path, np.uint32, mode="r"))

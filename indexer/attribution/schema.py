@@ -16,8 +16,10 @@ from indexer.replacing import recover
 FORMAT = 1
 RECORD = "index.json"
 NOTES = "removed.json"  # see removal.py: the one file that may come later
-# Files up to this size are hashed when an index is opened; the large ones only have their size compared.
+# Files up to this size are hashed when an index is opened; of the large ones only the size is compared, unless
+# they name the sources: what a table says of a place is compared with its text, but a licence with nothing.
 HASHED_AT_OPEN = 1 << 18
+_NAMING = frozenset({"files.npy", "paths.txt", "packages.json"})
 
 
 class IndexUnavailable(Exception):
@@ -171,7 +173,7 @@ def _info(raw: dict[str, Any]) -> IndexInfo:
 def verify(folder: Path, info: IndexInfo, *, fully: bool = False) -> None:
     """Compares sizes and hashes with the record. Raises IndexUnavailable at the first difference.
 
-    Large files are hashed only when asked to be thorough: at open their size must do.
+    Large files that name no source are hashed only when asked to be thorough: at open their size must do.
     """
     for name, expected in info.files.items():
         path = folder / name
@@ -179,7 +181,7 @@ def verify(folder: Path, info: IndexInfo, *, fully: bool = False) -> None:
             raise IndexUnavailable(f"{path} is missing: {remedy(folder)}")
         if path.stat().st_size != expected.size:
             raise IndexUnavailable(f"{path} is damaged (its size differs): {remedy(folder)}")
-        if fully or expected.size <= HASHED_AT_OPEN:
+        if fully or expected.size <= HASHED_AT_OPEN or name in _NAMING:
             with path.open("rb") as stream:
                 if hashlib.file_digest(stream, "sha256").hexdigest() != expected.sha256:
                     raise IndexUnavailable(
