@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 from indexer.attribution import schema
 from indexer.attribution.fingerprints import FORMS
+from indexer.attribution.interrupts import interrupts_held, leave_interrupts_to_the_parent
 from indexer.attribution.merging import Totals, merge_files, merge_names, merge_table
 from indexer.attribution.parts import Part, Task, make_part
 from indexer.attribution.removal import Removal, add_removals, read_removals
@@ -174,7 +174,7 @@ def _results(
         return
     waiting: list[Future[Any]] = []
     for task in tasks:
-        with _interrupts_held():
+        with interrupts_held():
             waiting.append(pool.submit(work, task))
     for future in as_completed(waiting):
         yield future.result()
@@ -186,25 +186,8 @@ def _processes(jobs: int) -> Iterator[Executor | None]:
     if jobs < 2:
         yield None
         return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), leave_interrupts_to_the_parent)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """What starts meanwhile never sees an interrupt, not even while it loads; ours comes after."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,11 +1,9 @@
 """What the index says about each of some files, several processes at once."""
 
-import signal
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context
@@ -16,6 +14,7 @@ from indexer.attribution.decoding import NoText, decoded, is_minified
 from indexer.attribution.federation import open_indexes
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.index import AttributionIndex
+from indexer.attribution.interrupts import interrupts_held, leave_interrupts_to_the_parent
 from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
 from indexer.attribution.projects import folders_around, named_in, own_packages
@@ -129,10 +128,10 @@ def inspect_files(
         return
     context = get_context("spawn")
     stop = context.Event()
-    with _deaf_to_interrupts():
-        pool = ProcessPoolExecutor(jobs, context, _open, (tuple(indexes), language, around, stop))
-        found = pool.map(_inspect_here, [batch for batch, _ in batches])
+    pool = ProcessPoolExecutor(jobs, context, _open, (tuple(indexes), language, around, stop))
     try:
+        with interrupts_held():
+            found = pool.map(_inspect_here, [batch for batch, _ in batches])
         for batch in found:
             yield from batch
     except BrokenProcessPool as error:
@@ -142,20 +141,6 @@ def inspect_files(
     finally:
         stop.set()  # batches that wait in a process's own queue cannot be cancelled
         pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes that are started meanwhile never hear Ctrl-C: the one that started them ends them."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not the main thread: the processes are deaf a moment later
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _batches(paths: Sequence[str]) -> Iterator[tuple[list[str], int]]:
@@ -212,7 +197,7 @@ _here: list[_Here] = []
 def _open(
     indexes: Sequence[str], language: str, around: Mapping[Path, Surroundings], stop: Event
 ) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_interrupts_to_the_parent()
     _here.append(_Here(open_indexes(indexes), language, around, stop))
 
 

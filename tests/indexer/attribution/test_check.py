@@ -301,21 +301,31 @@ from indexer.attribution import inspection
 from indexer.commands import check
 from lsp_server.footnote import main
 inspection._WORTH = inspection._BATCH = 1
-told = check._with_progress
-def interrupted(found, total):
+told, mapped = check._with_progress, inspection.ProcessPoolExecutor.map
+def while_it_runs(found, total):
     for each in told(found, total):
         os.killpg(0, signal.SIGINT)
         yield each
-check._with_progress = interrupted
+def while_it_starts(*arguments):
+    found = mapped(*arguments)
+    os.killpg(0, signal.SIGINT)
+    return found
+if sys.argv[1] == "runs":
+    check._with_progress = while_it_runs
+else:
+    inspection.ProcessPoolExecutor.map = while_it_starts
 sys.exit(main(["check", ".", "--jobs", "2", "--output", "out.txt"]))
 """
 
 
-def test_an_interrupt_ends_all_processes_without_a_word_too_many(repository: Path) -> None:
+@pytest.mark.parametrize("while_it", ["starts", "runs"])
+def test_an_interrupt_ends_all_processes_without_a_word_too_many(
+    repository: Path, while_it: str
+) -> None:
     for number in range(20):
         (repository / f"{number}.py").write_text(LEDGER)
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED],
+        [sys.executable, "-c", INTERRUPTED, while_it],
         capture_output=True,
         check=False,
         text=True,
