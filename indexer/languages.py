@@ -66,6 +66,9 @@ _ENDINGS |= {
 LANGUAGES = {name: tuple(endings.split()) for name, endings in _ENDINGS.items()}
 """Language id to file name endings."""
 
+NOTEBOOK, NOTEBOOK_ENDING = "jupyter", ".ipynb"
+"""Cells in JSON: the code in them is checked, but a file of such is no document of a corpus."""
+
 NEAR_CODE = frozenset({"json", "markdown", "restructuredtext", "shellscript", "toml", "yaml"})
 """Texts that stand beside code; the corpus holds little of them."""
 

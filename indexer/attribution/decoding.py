@@ -2,6 +2,8 @@
 
 import re
 
+from indexer.languages import NOTEBOOK
+
 _PROBE = 8192  # bytes in which a zero byte or many control characters tell a binary file
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -15,7 +17,8 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _CONTROLLED = 0.01  # share of control characters above which bytes are no text
 _MINIFIED_FROM = 4096  # characters
 _MINIFIED_LINE = 250  # characters of a line on average that nobody writes in code
-_PROSE = frozenset({"markdown", "restructuredtext", "plaintext"})  # a line may be a paragraph
+# A line may be a paragraph, or the picture that a cell shows.
+_PROSE = frozenset({"markdown", "restructuredtext", "plaintext", NOTEBOOK})
 
 
 class NoText(Exception):

@@ -11,6 +11,7 @@ import numpy as np
 from indexer.attribution import schema
 from indexer.attribution.candidates import DamagedNames, names_in
 from indexer.attribution.catalogue import File, Package, plain_name
+from indexer.attribution.embedded import code_before, code_in, language_as_checked
 from indexer.attribution.excerpts import tail
 from indexer.attribution.families import DATA_LANGUAGES, PLAIN, PYTHON, SCRIPT, Family, family_of
 from indexer.attribution.generated import says_it_is_generated
@@ -26,7 +27,7 @@ from indexer.attribution.text_store import DamagedBlock
 from indexer.attribution.tokens import Reading, Tokens
 from indexer.document import content_hash
 from indexer.home import index_folder
-from indexer.languages import language_of
+from indexer.languages import NOTEBOOK
 
 # A completion is judged with what stands around it: shorter texts match by accident, and a long copy that
 # comes line by line shows only together with what came before.
@@ -110,13 +111,13 @@ class AttributionIndex:
         Without a language the path tells it, and without both the text is read in the way that finds most.
         What stands as well in one of the `own` packages, the project's own by name, is no match.
         """
-        language = language or language_of(path) or ""
+        language = language or language_as_checked(path)
         found: list[Match] = []
         for reading, family in self._readings(text, language):
             names = names_in(reading)
             question = Question(
                 reading.tokens,
-                family.abstract,
+                _may_be_renamed(family),
                 reading.data,
                 names,
                 own=self._own(own),
@@ -144,9 +145,10 @@ class AttributionIndex:
         those of which it is nearly all a part: what the user already had in the text does not taint
         everything that is written below it, and what goes on with a copy line by line is one.
         """
+        before = unify_line_ends(before)
+        language, before = code_before(before, language) or (language, before)
         family = family_of(language) if language else PYTHON
         lexer = lexer_of_family(family)
-        before = unify_line_ends(before)
         head, left_away = tail(before, _TAIL_LINES, family)
         stray = last_resumption(head, family)
         head, left_away = head[stray:], left_away + head.count("\n", 0, stray)
@@ -161,7 +163,7 @@ class AttributionIndex:
         reading = reading.part(skipped, end)
         question = Question(
             tokens=reading.tokens.on_later_lines(left_away),
-            abstract=family.abstract,
+            abstract=_may_be_renamed(family),
             data=reading.data,
             names=names_in(reading),
             new=(old - skipped, new - skipped),
@@ -215,21 +217,34 @@ class AttributionIndex:
         return frozenset(plain | {self._roots[each] for each in plain & self._roots.keys()})
 
     def _readings(self, text: str, language: str) -> list[tuple[Reading, Family]]:
-        """The ways to read a text: one, or two where marks of strings or comments do not come in pairs."""
+        """The ways to read a text: one, or two where marks of strings or comments do not come in pairs.
+
+        Of a document likewise those of the code in it.
+        """
+        text = unify_line_ends(text)
+        code = [(part, name) for name, part in code_in(text, language)]
+        inside = [reading for each in code for reading in self._readings(*each)]
+        if language == NOTEBOOK:
+            return inside
         families = (family_of(language),) if language else (PYTHON, SCRIPT, PLAIN)
         readings = [(lexer_of_family(each).read(text), each) for each in families]
         if readings[1:]:
             readings = [max(readings, key=lambda each: self._evidence(each[0].tokens, each[1]))]
         family = readings[0][1]
-        again = resumed(unify_line_ends(text), family)
+        again = resumed(text, family)
         if again:
             start, end = _difference(readings[0][0].tokens, again.tokens)
             readings.append((again.part(start, end), family))
-        return readings
+        return readings + inside
 
     def _evidence(self, tokens: Tokens, family: Family) -> int:
-        hits = self._library.hits(tokens, abstract=family.abstract)
+        hits = self._library.hits(tokens, abstract=_may_be_renamed(family))
         return len(np.unique(hits.starts[hits.lines != STOP]))
+
+
+def _may_be_renamed(family: Family) -> bool:
+    """Whether the semi-abstract form says something of texts of a family, or of what stands inside of them."""
+    return family.abstract or bool(family.islands)
 
 
 def _difference(one: Tokens, other: Tokens) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from indexer.attribution.decoding import NoText, decoded, is_minified
+from indexer.attribution.embedded import language_as_checked
 from indexer.attribution.federation import open_indexes
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.index import AttributionIndex
@@ -18,7 +19,6 @@ from indexer.attribution.interrupts import interrupts_held, leave_interrupts_to_
 from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
 from indexer.attribution.projects import folders_around, named_in, own_packages
-from indexer.languages import language_of
 
 LARGEST = 1 << 20  # bytes; larger files are data or bundles
 _WORTH = 1 << 20  # bytes of files from which further processes pay for their start
@@ -88,7 +88,7 @@ def inspect_text(
         text = decoded(data)
     except NoText as error:
         return Inspection(path, skipped=str(error))
-    if is_minified(text, language or language_of(path) or ""):
+    if is_minified(text, language or language_as_checked(path)):
         return Inspection(path, skipped="minified")
     matches = index.check_document(text, language=language, path=path, own=around.own)
     reported = around.ignores.reported(matches, text)

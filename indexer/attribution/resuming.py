@@ -17,6 +17,7 @@ from indexer.attribution.tokens import COMMENT, Reading, joined
 
 _FEWEST_LINES = 1  # of code, to say that this is no string
 _CODE_SHARE = 0.5
+_OPEN_CODE_SHARE = 0.2  # where nothing closes it to the end of the text
 _LOOKED_AT = 60  # lines behind a mark
 _CODE = re.compile(
     rb"[ \t]*(?:"
@@ -27,6 +28,8 @@ _CODE = re.compile(
     rb"(?:(?:await|yield|raise|assert|return|not|new|throw)[ \t]+)*[\w.]*\w[(\[].*[)\],({:;]$"
     rb")"
 )
+
+_REMARK = re.compile(rb"^[ \t]*(?:/?\*|//).*", re.MULTILINE)  # a line of one, in a script
 
 
 class _Extent(NamedTuple):
@@ -103,13 +106,19 @@ def _extents(data: bytes, family: Family, at: int = 0) -> Iterator[_Extent]:
 
 
 def _is_inside_out(data: bytes, extent: _Extent) -> bool:
-    """Whether what is inside is code. A remark may hold some, and is doubted only when it seems to hold another."""
+    """Whether what is inside is code. A remark may hold some, and is doubted only when it seems to hold another.
+
+    What remarks in it say is not counted either way.
+    """
     inside = data[extent.inside : extent.end]
     if extent.rule.kind == COMMENT and extent.end < len(data):
-        opening = extent.rule.opening.encode()
-        if not any(each.lstrip().startswith(opening) for each in inside.split(b"\n")[1:]):
+        other = re.search(rb"\n[ \t]*" + re.escape(extent.rule.opening.encode()), inside)
+        if other is None:
             return False
-    return _is_code(inside)
+        inside = inside[: other.start()]
+    if extent.rule.opening == "`":
+        inside = _REMARK.sub(b"", inside)
+    return _is_code(inside, _CODE_SHARE if extent.end < len(data) else _OPEN_CODE_SHARE)
 
 
 @cache
@@ -133,10 +142,10 @@ def _end_of_line(data: bytes, at: int) -> int:
     return len(data) if end < 0 else end
 
 
-def _is_code(data: bytes) -> bool:
+def _is_code(data: bytes, share: float) -> bool:
     lines = _lines(data)
     code = sum(_CODE.match(each) is not None for each in lines)
-    return code >= _FEWEST_LINES and code >= _CODE_SHARE * len(lines)
+    return code >= max(_FEWEST_LINES, share * len(lines))
 
 
 def _is_prose(data: bytes) -> bool:

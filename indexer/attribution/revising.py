@@ -7,6 +7,7 @@ literals that repeats far away, say), so whoever uses it checks the whole text o
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from indexer.attribution.embedded import HOLDING
 from indexer.attribution.generated import is_generated
 from indexer.attribution.lexing import lexer_of, unify_line_ends
 from indexer.attribution.matches import Match
@@ -82,13 +83,13 @@ def revised(
 ) -> list[Match] | None:
     """The matches of the lines `after`, from those of the lines `before` and of a part that is checked anew.
 
-    None where the whole text had better be checked: an edit in most of it, one that opens a string or comment, or a
-    text whose top says that a program wrote it, which a part does not.
+    None where the whole text had better be checked: an edit in most of it, one that opens a string or comment, a
+    text whose top says that a program wrote it, which a part does not, or one that holds blocks of code.
     """
     edit = edit_of(before, after)
     if edit.head == edit.n_before == edit.n_after:
         return list(matches)
-    if is_generated(before) or is_generated(after):
+    if is_generated(before) or is_generated(after) or language in HOLDING:
         return None
     kept = [moved for each in matches if (moved := edit.moved(each)) is not None]
     part = Span(edit.head, edit.n_after - edit.tail)

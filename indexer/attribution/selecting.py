@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from indexer.git import listed
-from indexer.languages import language_of
+from indexer.languages import NOTEBOOK_ENDING, language_of
 
 _SKIPPED_FOLDERS = frozenset(
     {".footnote", ".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox", ".eggs"}
@@ -55,7 +55,7 @@ def _listed(folder: Path, names: Iterable[str]) -> Iterator[str]:
         if path.is_dir():  # a repository inside this one, or the place of one that was not fetched
             inner = _files_under if (path / ".git").exists() else _walked
             yield from inner(path, ignoring=True)
-        elif language_of(name) and path.exists():  # git also lists what was deleted a moment ago
+        elif _is_checked(name) and path.exists():  # git also lists what was deleted a moment ago
             yield str(path)
 
 
@@ -73,6 +73,10 @@ def _walked(folder: Path, *, ignoring: bool) -> Iterator[str]:
             else:
                 entered.append(name)
         folders[:] = entered
-        paths = (here / name for name in sorted(files) if language_of(name))
+        paths = (here / name for name in sorted(files) if _is_checked(name))
         yield from (str(path) for path in paths if not path.is_symlink())
     yield from closed  # a folder that nobody may read is told among what was not checked
+
+
+def _is_checked(name: str) -> bool:
+    return bool(language_of(name)) or name.lower().endswith(NOTEBOOK_ENDING)

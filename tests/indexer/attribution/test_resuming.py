@@ -43,6 +43,29 @@ def test_likewise_a_remark_or_a_template_in_a_script(index: AttributionIndex, op
     assert match.source.package == "patience"
 
 
+REMARKED = "/**\n" + " * Asks again, and waits longer.\n" * 30 + f" */\n{QUEUE}"
+
+
+@pytest.mark.parametrize("typed", ["const half = `Half ${typed\n", f"/* as said\n{QUEUE}"])
+def test_what_remarks_below_say_does_not_make_code_a_text(
+    index: AttributionIndex, typed: str
+) -> None:
+    text = typed + REMARKED
+    (match, *_) = index.check_document(text, language="javascript")
+    first = text[: text.index("export")].count("\n") + 1
+
+    assert (match.source.package, match.start_line) == ("patience", first)
+
+
+@pytest.mark.parametrize("typed", ["const half = `", "/*"])
+def test_what_nothing_closes_is_doubted_early(index: AttributionIndex, typed: str) -> None:
+    table = "".join(f"  '{name}': 'off', // as ever\n" for name in "abcdefghijklmnopq")
+    text = f"{typed}\n{table}{QUEUE}"
+    (match,) = index.check_document(text, language="javascript")
+
+    assert match.source.package == "patience"
+
+
 def test_a_remark_that_is_closed_by_the_next_one_hides_nothing(index: AttributionIndex) -> None:
     text = f"let first = 1;\n/*\n{QUEUE}\n/** The second. */\nlet second = 2;\n"
     (match,) = index.check_document(text, language="javascript")
