@@ -19,7 +19,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parent
-# Each says what to compile (SOURCE, HASHES, libraries) and finds it later; they import nothing of ours.
+# Each says what to compile (SOURCE, HASHES, libraries) and finds it later; they import nothing of ours. A library
+# has the name of its source, which lies beside SOURCE.
 BUILT = ("engine/native/building.py", "indexer/attribution/native/building.py")
 _COMPILER = "ziglang>=0.14"  # clang in a wheel
 _FLAGS = "-O3 -std=gnu11 -shared -pthread -fvisibility=hidden -fno-math-errno -Wno-psabi".split()
@@ -81,10 +82,11 @@ def compile_all(building: Any, folder: Path, command: Sequence[str]) -> tuple[li
     said = ""
     for name, flags in building.libraries(platform.machine()).items():
         path = folder / name
+        source = building.SOURCE.with_name(f"{_kind(path)}.c")
         partial = path.with_name(f"{name}.{os.getpid()}")
         try:
             run = subprocess.run(
-                [*command, *_options(command, flags), "-o", str(partial), str(building.SOURCE), "-lm"],
+                [*command, *_options(command, flags), "-o", str(partial), str(source), "-lm"],
                 capture_output=True, text=True, timeout=_TIMEOUT_S, check=False,
             )  # fmt: skip
             if run.returncode == 0:
@@ -99,9 +101,10 @@ def compile_all(building: Any, folder: Path, command: Sequence[str]) -> tuple[li
         partial = folder / f"{building.HASHES}.{os.getpid()}"
         partial.write_text(json.dumps({path.name: _hash(path) for path in made}))
         partial.replace(folder / building.HASHES)
-        kind = made[0].name.partition("-")[0]
-        for old in set(folder.glob(f"{kind}-*{made[0].suffix}")) - set(made):
-            old.unlink(missing_ok=True)
+        kinds = set(map(_kind, made))
+        for old in set(folder.glob(f"*-*{made[0].suffix}")) - set(made):
+            if _kind(old) in kinds:
+                old.unlink(missing_ok=True)
     return made, said
 
 
@@ -110,6 +113,10 @@ def _options(command: Sequence[str], flags: str) -> list[str]:
         flags = flags.replace("-march=armv8.2-a+", "-mcpu=generic+")
     position = [] if sys.platform == "win32" else ["-fPIC"]
     return [*_FLAGS, *position, *flags.split()]
+
+
+def _kind(path: Path) -> str:
+    return path.name.partition("-")[0]
 
 
 def _hash(path: Path) -> str:

@@ -31,6 +31,7 @@ _GAP_COST = 0.4  # of a token in a gap: a segment is about as dense as a judgeme
 _PROSE_COST = 0.25  # of a word of prose in a gap
 _ENOUGH_CODE = 40  # tokens of code that stand without their prose
 _GRAM = 6
+_ENOUGH_EXACT = 0.9  # share of the abstract segments that leaves nothing to ask
 _CONSISTENCY_CONTEXT = 12  # names below which consistency says nothing
 
 
@@ -94,15 +95,21 @@ class Segment:
 
 
 def align(text: Tokens, source: Tokens) -> list[Segment]:
-    """The corresponding segments of two token streams, in the order of the text."""
+    """The corresponding segments of two token streams, in the order of the text: what aligner.c is held to."""
     prose = _stretches(text, source, prose=True, abstract=False)
     found = _segments(text, source, _stretches(text, source, prose=False, abstract=True), prose)
-    if all(each.exact_share >= 0.9 for each in found):
+    if all(each.exact_share >= _ENOUGH_EXACT for each in found):
         return found  # or nothing: what is equal token by token is so abstractly, too
-    # Repetitive code can align askew on the abstract stream; what is verbatim shows on the exact one.
-    for straight in _segments(
-        text, source, _stretches(text, source, prose=False, abstract=False), prose
-    ):
+    code = _stretches(text, source, prose=False, abstract=False)
+    return straightened(found, _segments(text, source, code, prose))
+
+
+def straightened(found: list[Segment], straights: list[Segment]) -> list[Segment]:
+    """The segments with those of the exact ids in place of lesser ones.
+
+    Repetitive code can align askew on the abstract stream; what is verbatim shows on the exact one.
+    """
+    for straight in straights:
         rivals = [each for each in found if _overlap(each, straight) > 0]
         if all(_weight(each) < straight.exact * straight.exact_share for each in rivals):
             found = [each for each in found if each not in rivals]

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from indexer.attribution.alignment import FEWEST_MATCHED, Segment, align
+from indexer.attribution.aligning import align
+from indexer.attribution.alignment import FEWEST_MATCHED, Segment
 from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
 from indexer.attribution.catalogue import File, plain_name
 from indexer.attribution.generated import TOP, is_generated

@@ -1,4 +1,4 @@
-"""Which library is compiled of lexer.c (by hatch_build.py, when Footnote is installed), and where it is.
+"""Which libraries are compiled of lexer.c and aligner.c (by hatch_build.py, at installation), and where they are.
 
 Imports nothing of ours: installing needs it too.
 """
@@ -12,19 +12,25 @@ from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-SOURCE = _HERE / "lexer.c"
-HASHES = "lexer-hashes.json"  # of the library: to load half of one is to die of it
+LEXER, ALIGNER = "lexer", "aligner"
+SOURCE = _HERE / "lexer.c"  # the other beside it
+HASHES = "lexer-hashes.json"  # of the libraries: to load half of one is to die of it
+_FLAGS = {LEXER: "", ALIGNER: "-ffp-contract=off"}  # numbers are the same to the last bit
+_ENTRANCES = {LEXER: "footnote_lex", ALIGNER: "footnote_align"}
 _SUFFIX = ".dll" if sys.platform == "win32" else ".so"
 
 
 def libraries(machine: str) -> Mapping[str, str]:
-    """Name and compiler's flags of the library that this source makes, the same for every processor."""
+    """Name and compiler's flags of the libraries that the sources make, the same for every processor."""
     # Of a source that was changed no old library is taken.
-    return {f"lexer-{_hash(SOURCE)[:12]}{_SUFFIX}": ""}
+    return {
+        f"{kind}-{_hash(SOURCE.with_name(f'{kind}.c'))[:12]}{_SUFFIX}": flags
+        for kind, flags in _FLAGS.items()
+    }
 
 
 def built(folder: Path = _HERE) -> list[Path]:
-    """The library of this source, if it is there and whole."""
+    """The libraries of these sources that are there and whole."""
     try:
         hashes = json.loads((folder / HASHES).read_text())
         paths = [folder / name for name in libraries("")]
@@ -36,15 +42,19 @@ def built(folder: Path = _HERE) -> list[Path]:
 def fits(path: Path) -> bool:
     """Whether a library can be loaded here."""
     try:
-        return bool(ctypes.CDLL(str(path)).footnote_lex)
-    except (OSError, AttributeError):
+        return hasattr(ctypes.CDLL(str(path)), _ENTRANCES[_kind(path)])
+    except (OSError, KeyError):
         return False
 
 
 @cache
-def library() -> Path | None:
-    """The library, or None where nothing was compiled, or for another system."""
-    return next((path for path in built() if fits(path)), None)
+def library(kind: str = LEXER) -> Path | None:
+    """The library of a kind, or None where it was not compiled, or for another system."""
+    return next((path for path in built() if _kind(path) == kind and fits(path)), None)
+
+
+def _kind(path: Path) -> str:
+    return path.name.partition("-")[0]
 
 
 def _hash(path: Path) -> str:
