@@ -31,7 +31,6 @@ from indexer.curation.progress import Bar
 from indexer.git import GitFailed, git
 
 _PATIENCE_S = 2.0  # from which a bar tells that something is going on
-_LABEL = 50  # characters of a path beside the bar; its end tells more than its beginning
 _NAMED = 10  # files not checked that are named one by one
 _FAILING = {"copyleft": {COPYLEFT, UNKNOWN}, "unknown": {UNKNOWN}}
 _STDIN = "-"
@@ -200,11 +199,11 @@ def _with_progress(inspections: Iterator[Inspection], total: int) -> Iterator[In
         for done, each in enumerate(inspections, 1):
             yield each
             if bar:
-                bar.step(_shown(each.path)[-_LABEL:], 1)
+                bar.step(_shown(each.path), 1)
             elif time.monotonic() - started > _PATIENCE_S:
                 bar = stack.enter_context(Bar())
                 bar.stage("checking", total)
-                bar.step(_shown(each.path)[-_LABEL:], done)
+                bar.step(_shown(each.path), done)
 
 
 def _settle(inspections: Sequence[Inspection], reason: str) -> int:

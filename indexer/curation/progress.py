@@ -5,6 +5,10 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+_BAR = 20  # columns of the bar itself
+_BESIDE = 12 + _BAR + 7 + 6  # what stands beside a label: stage, bar, time, blanks and a stroke
+_LEAST_LABEL = 8
+
 
 def megabytes(size: int) -> str:
     """Bytes as decimal MB, with as many places as say something."""
@@ -24,12 +28,16 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
         from rich.progress import TimeElapsedColumn as Elapsed
+        from rich.table import Column
 
-        console = Console(stderr=True)
-        self._plain = not console.is_terminal
-        columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(),
-                   Elapsed(), TextColumn("{task.fields[label]}"))  # fmt: skip
-        self._progress = Progress(*columns, console=console, disable=self._plain)
+        self._console = console = Console(stderr=True)
+        self._plain = not console.is_terminal or console.is_dumb_terminal
+        whole = Column(no_wrap=True)  # how much is done is read at any width, the bar gives way
+        columns = (TextColumn("{task.description:<12}", table_column=whole), BarColumn(_BAR),
+                   MofNCompleteColumn(table_column=whole), Elapsed(table_column=whole),
+                   TextColumn("{task.fields[label]}", markup=False,
+                              table_column=Column(no_wrap=True, ratio=1)))  # fmt: skip
+        self._progress = Progress(*columns, console=console, disable=self._plain, expand=True)
         self._task: Any = None
         self._name, self._total, self._done, self._told = "", 0, 0, 0.0
 
@@ -52,8 +60,13 @@ class Bar:
 
     def step(self, label: str, amount: int) -> None:
         self._done += amount
-        self._progress.update(self._task, advance=amount, label=label[:50])
+        self._progress.update(self._task, advance=amount, label=self._fitting(label))
         now = time.monotonic()
         if self._plain and (now - self._told > 5 or self._done == self._total):
             self._told = now
             sys.stderr.write(f"{self._name} {self._done}/{self._total} {label}\n")
+
+    def _fitting(self, label: str) -> str:
+        """As much of a label as fits beside the bar: its end, which tells of a path more than its beginning."""
+        room = max(_LEAST_LABEL, self._console.width - _BESIDE - len(str(self._total)) * 2)
+        return label if len(label) <= room else "…" + label[1 - room :]
