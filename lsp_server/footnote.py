@@ -6,6 +6,7 @@ what it uses.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -49,14 +50,30 @@ def main(argv: list[str] | None = None) -> int:
     """Run `footnote ARGUMENTS`; returns the exit code: 0 done, 1 found or failed, 2 usage."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        return _main(arguments)
+        code = _main(arguments)
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         return 130
     except BrokenPipeError:
         # Whoever read our output has seen enough; nothing may be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _print_no_more()
         return 141
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(  # noqa: T201
+            "footnote: no space is left on the disk that was written to: make room and run it again",
+            file=sys.stderr,
+        )
+        _print_no_more()
+        return 2
+    return code
+
+
+def _print_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _main(arguments: list[str]) -> int:

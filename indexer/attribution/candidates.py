@@ -56,7 +56,7 @@ def _schema() -> Any:
 
 
 class ChunkWriter:
-    """Writes the chunks of a corpus, once."""
+    """Writes the chunks of a corpus, once. Raises OSError."""
 
     def __init__(self, folder: Path) -> None:
         import tantivy
@@ -74,11 +74,22 @@ class ChunkWriter:
             document = tantivy.Document()
             document.add_text(_FIELD, names)
             document.add_unsigned(_LINE, line)
-            self._writer.add_document(document)
+            with _failure_said():
+                self._writer.add_document(document)
 
     def close(self) -> None:
-        self._writer.commit()
-        self._writer.wait_merging_threads()
+        with _failure_said():
+            self._writer.commit()
+            self._writer.wait_merging_threads()
+
+
+@contextmanager
+def _failure_said() -> Iterator[None]:
+    """Tantivy raises ValueError whatever the system refuses."""
+    try:
+        yield
+    except ValueError as error:
+        raise OSError(str(error)) from error
 
 
 class DamagedNames(Exception):

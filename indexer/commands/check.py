@@ -178,6 +178,8 @@ def _inspected(arguments: argparse.Namespace, changes: Changes | None) -> Iterat
         if problem:
             print(f"footnote check: {problem}", file=sys.stderr)
     if _STDIN in arguments.paths:
+        if sys.stdin is None:
+            raise NoSuchFile("there is no standard input to read: it is closed")
         data, here = sys.stdin.buffer.read(), around[Path()]
         yield inspect_text(index, _STDIN, data, arguments.language, here)
     found = inspect_files(
@@ -295,6 +297,8 @@ def _write(text: str, output: Path | None) -> None:
 
 
 def _print(text: str) -> None:
+    if sys.stdout is None:
+        raise _NotWritten("the result cannot be printed: standard output is closed")
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))

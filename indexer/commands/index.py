@@ -1,13 +1,14 @@
 """`footnote index`: build the attribution indexes, tell about them, take packages out of them."""
 
 import argparse
+import errno
 import json
 import os
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +24,14 @@ from indexer.curation.folders import Gathered, NothingToRead
 from indexer.curation.optout import optout_file, read_opt_outs
 from indexer.curation.progress import Bar, counted, megabytes
 from indexer.curation.sources import RecipeError
-from indexer.home import corpus_folder, index_folder, own_indexes_folder
+from indexer.home import corpus_folder, data_home, index_folder, own_indexes_folder
 from indexer.own import NAME, build_own_index, name_for
 from indexer.shards import CorpusUnavailable
 
 _REASONS = 4  # for which files were left out that are listed
+_FOLDERS = 4  # without git, likewise
+_PATIENCE_S = 2.0  # from which a bar tells that something is going on
+_FULL = re.compile(r"No space left|\d+ requested and \d+ written")  # tantivy's words, and numpy's
 
 
 class WrongUse(Exception):
@@ -45,7 +49,7 @@ def main(argv: list[str]) -> int:
     except BrokenPipeError:  # is an OSError, and nobody's mistake
         raise
     except _ERRORS as error:
-        print(f"footnote index: {error}", file=sys.stderr)
+        print(f"footnote index: {_cause(error)}", file=sys.stderr)
     except BrokenProcessPool:
         print(
             "footnote index: a process ended by itself, perhaps for want of memory: run the same command "
@@ -53,6 +57,17 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
     return 2
+
+
+def _cause(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno == errno.ENOSPC or _FULL.search(str(error)):
+        return (
+            f"no space is left in {data_home()}: make room, or name a folder on another disk by "
+            "FOOTNOTE_HOME, and run the same command again; what was there before is as it was"
+        )
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,7 +119,8 @@ def _build(arguments: argparse.Namespace) -> int:
         raise WrongUse("--rank counts from 0 and stays below --of")
     started = time.monotonic()
     gathered = None
-    with _progress("indexing, MB") as progress:
+    with ExitStack() as drawn:
+        told = _Told(drawn)
         plan = Plan(
             text=not arguments.without_text,
             leave_out=_opted_out(),
@@ -113,9 +129,9 @@ def _build(arguments: argparse.Namespace) -> int:
             of=arguments.of,
         )
         if arguments.paths or arguments.name:
-            info, gathered = _build_own(arguments, plan, progress)
+            info, gathered = _build_own(arguments, plan, told)
         else:
-            made = build_index(corpus_folder(), index_folder(), plan, progress=progress)
+            made = build_index(corpus_folder(), index_folder(), plan, progress=told.indexing)
             if made is None:
                 print(
                     f"share {arguments.rank} of {arguments.of} is done; without --of, all are merged"
@@ -135,7 +151,7 @@ def _opted_out() -> tuple[Removal, ...]:
 
 
 def _build_own(
-    arguments: argparse.Namespace, plan: Plan, progress: Callable[[int, int], None]
+    arguments: argparse.Namespace, plan: Plan, told: "_Told"
 ) -> tuple[IndexInfo, Gathered]:
     if arguments.of > 1:
         raise WrongUse("--of shares the corpus's index alone")
@@ -148,7 +164,7 @@ def _build_own(
     elif not arguments.name and (folder / schema.RECORD).is_file():
         _refuse_anothers(folder, paths)
     plan = Plan(text=plan.text, jobs=plan.jobs)  # opting out of the corpus is another thing
-    return build_own_index(paths, name, plan, progress=progress)
+    return build_own_index(paths, name, plan, seen=told.reading, progress=told.indexing)
 
 
 def _refuse_anothers(folder: Path, paths: list[Path]) -> None:
@@ -169,10 +185,9 @@ def _left_out(gathered: Gathered) -> str:
     listed = ", ".join(f"{count} {reason}" for reason, (count, _) in reasons[:_REASONS])
     more = ", ..." if reasons[_REASONS:] else ""
     said = f"left out: {listed}{more}" if listed else "no file was left out"
-    if gathered.without_git:
-        said += (
-            f"; not under git, so nothing is known to be ignored: {', '.join(gathered.without_git)}"
-        )
+    if plain := gathered.without_git:
+        named = ", ".join(plain[:_FOLDERS]) + (", ..." if plain[_FOLDERS:] else "")
+        said += f"; not under git, so nothing is known to be ignored: {named}"
     return said
 
 
@@ -257,8 +272,9 @@ def _said(removal: Removal, count: int, *, undo: bool) -> str:
 def _compact(arguments: argparse.Namespace) -> int:
     for place in _places(arguments):
         before = schema.read_info(place.folder)
-        with _progress("compacting, MB") as progress:
-            info = compact(place.folder, jobs=max(1, arguments.jobs), progress=progress)
+        with ExitStack() as drawn:
+            told = _Told(drawn)
+            info = compact(place.folder, jobs=max(1, arguments.jobs), progress=told.indexing)
         gone, freed = before.documents - info.documents, before.size - info.size
         print(f"{place.name}: {counted(gone, 'document')} deleted, {megabytes(freed)} less")
     return 0
@@ -268,21 +284,29 @@ def _places(arguments: argparse.Namespace) -> list[Place]:
     return places([arguments.name] if arguments.name else [])
 
 
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar in MB, drawn from the first report on; none for less than one."""
-    bar: Bar | None = None
-    told = 0
-    with ExitStack() as stack:
+class _Told:
+    """The stages of a build on one bar, drawn once it takes long."""
 
-        def progress(done: int, total: int) -> None:
-            nonlocal bar, told
-            if total < 1 << 20:
+    def __init__(self, drawn: ExitStack) -> None:
+        self._drawn = drawn
+        self._started = time.monotonic()
+        self._bar: Bar | None = None
+        self._stage, self._done = "", 0
+
+    def reading(self, files: int) -> None:
+        self._tell("reading, files", files, None)
+
+    def indexing(self, done: int, total: int) -> None:
+        """Of so many bytes."""
+        self._tell("indexing, MB", done // 1_000_000, total // 1_000_000)
+
+    def _tell(self, stage: str, done: int, total: int | None) -> None:
+        if self._bar is None:
+            if time.monotonic() - self._started < _PATIENCE_S:
                 return
-            if bar is None:
-                bar = stack.enter_context(Bar())
-                bar.stage(name, total >> 20)
-            step, told = (done >> 20) - told, done >> 20
-            bar.step("", step)
-
-        yield progress
+            self._bar = self._drawn.enter_context(Bar())
+        if stage != self._stage:
+            self._bar.stage(stage, total)
+            self._stage, self._done = stage, 0
+        self._bar.step("", done - self._done)
+        self._done = done

@@ -39,7 +39,8 @@ class Bar:
                               table_column=Column(no_wrap=True, ratio=1)))  # fmt: skip
         self._progress = Progress(*columns, console=console, disable=self._plain, expand=True)
         self._task: Any = None
-        self._name, self._total, self._done, self._told = "", 0, 0, 0.0
+        self._name, self._done, self._told = "", 0, 0.0
+        self._total: int | None = None
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -53,8 +54,8 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def stage(self, name: str, total: int) -> None:
-        """Begin a stage of `total` steps."""
+    def stage(self, name: str, total: int | None) -> None:
+        """Begin a stage of `total` steps, where that is known."""
         self._task = self._progress.add_task(name, total=total, label="")
         self._name, self._total, self._done = name, total, 0
 
@@ -64,9 +65,12 @@ class Bar:
         now = time.monotonic()
         if self._plain and (now - self._told > 5 or self._done == self._total):
             self._told = now
-            sys.stderr.write(f"{self._name} {self._done}/{self._total} {label}\n")
+            of = "" if self._total is None else f"/{self._total}"
+            sys.stderr.write(f"{self._name} {self._done}{of} {label}\n")
 
     def _fitting(self, label: str) -> str:
         """As much of a label as fits beside the bar: its end, which tells of a path more than its beginning."""
-        room = max(_LEAST_LABEL, self._console.width - _BESIDE - len(str(self._total)) * 2)
+        room = max(
+            _LEAST_LABEL, self._console.width - _BESIDE - len(str(self._total or self._done)) * 2
+        )
         return label if len(label) <= room else "…" + label[1 - room :]

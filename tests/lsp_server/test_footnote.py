@@ -105,3 +105,24 @@ def test_output_that_nobody_reads_to_its_end_is_no_traceback() -> None:
     assert process.stderr.read() == b""
     assert process.wait() == 141
     process.stderr.close()
+
+
+def test_output_that_finds_no_room_is_no_traceback() -> None:
+    code = (
+        "import errno, sys; from lsp_server import footnote\n"
+        "class Full:\n"
+        "    tried = False\n"
+        "    def write(self, text): return len(text)\n"
+        "    def flush(self):\n"
+        "        first, self.tried = not self.tried, True\n"
+        "        if first: raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "sys.stdout = Full()\n"
+        "sys.exit(footnote.main(['--help']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, check=False, text=True
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("footnote: no space is left")
+    assert "Traceback" not in done.stderr

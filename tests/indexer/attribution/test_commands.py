@@ -84,6 +84,20 @@ def test_standard_input_is_read(
     assert capsys.readouterr().out.startswith("-:1-14 warning verbatim")
 
 
+def test_streams_that_are_closed_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "copied.py").write_text(LEDGER)
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdin", None)
+        assert check.main(["-"]) == 2
+    assert "it is closed" in capsys.readouterr().err
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdout", None)
+        assert check.main([str(tmp_path / "copied.py")]) == 2
+    assert "standard output is closed" in capsys.readouterr().err
+
+
 def test_files_that_cannot_be_read_are_notes_not_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

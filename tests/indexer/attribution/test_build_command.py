@@ -1,0 +1,96 @@
+"""`footnote index build` tells how far it is, and what to do where there is no room."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from indexer.attribution.candidates import ChunkWriter
+from indexer.commands import index
+from tests.indexer.attribution.conftest import FOREIGN, LEDGER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+class Full:
+    """What tantivy's writer says when the disk is full."""
+
+    def commit(self) -> None:
+        raise ValueError("An IO error occurred: 'No space left on device (os error 28)'")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "ledger.py").write_text(LEDGER)
+    (folder / "table.py").write_text(FOREIGN)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "No space left on device"), OSError("8166 requested and 6144 written")],
+)
+def test_a_full_disk_is_said_with_what_to_do(
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: OSError,
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(index, "build_own_index", full)
+
+    assert index.main(["build", "--from", str(shop)]) == 2
+    assert "no space is left in" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_when_names_are_written_is_said_as_well(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    close = ChunkWriter.close
+
+    def closing(self: ChunkWriter) -> None:
+        self._writer = Full()
+        close(self)
+
+    monkeypatch.setattr(ChunkWriter, "close", closing)
+
+    assert index.main(["build", "--from", str(shop), "--jobs", "1"]) == 2
+    assert "no space is left in" in capsys.readouterr().err
+
+
+def test_reading_and_indexing_are_told_once_they_take_long(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert index.main(["build", "--from", str(shop)]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(index, "_PATIENCE_S", -1.0)
+    assert index.main(["build", "--from", str(shop), "--jobs", "1"]) == 0
+
+    said = capsys.readouterr().err
+    assert "reading, files 1 \n" in said
+    assert "indexing, MB 0/0 \n" in said
+
+
+def test_of_many_folders_without_git_a_few_are_named(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+    for number in range(9):
+        folder = tmp_path / f"part{number}"
+        folder.mkdir()
+        (folder / "ledger.py").write_text(f"{LEDGER}\nNUMBER = {number}\n")
+        folders.append(str(folder))
+
+    assert index.main(["build", "--from", *folders, "--name", "many"]) == 0
+    said = capsys.readouterr().out
+    assert f"not under git, so nothing is known to be ignored: {folders[0]}, " in said
+    assert f"{folders[3]}, ...\n" in said
