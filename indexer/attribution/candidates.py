@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,7 +118,7 @@ class Chunks:
 
         self._schema = _schema()
         with _damage_said():
-            self._searcher = tantivy.Index.open(str(folder)).searcher()
+            self._searcher = _searcher(folder)
         self._tantivy = tantivy
         self._hides = hides
         self._places = lru_cache(_CACHED_NAMES)(self._find)
@@ -151,6 +152,22 @@ class Chunks:
         known = np.repeat(bits_of(names.ids), counts)
         bits = np.where(known < RAREST, np.minimum(bits, known), bits)
         return Votes(np.repeat(names.at, counts), lines, what, bits)
+
+
+def _searcher(folder: Path) -> Any:
+    import tantivy
+
+    try:
+        return tantivy.Index.open(str(folder)).searcher()
+    except ValueError as error:
+        if "Lockfile" not in str(error):
+            raise
+    # To begin reading takes a lock, which a folder that may only be read refuses: one of links to it does not.
+    with TemporaryDirectory(prefix="footnote-") as place:
+        for each in folder.resolve().iterdir():
+            if each.suffix != ".lock":
+                (Path(place) / each.name).symlink_to(each)
+        return tantivy.Index.open(place).searcher()
 
 
 class Votes(NamedTuple):

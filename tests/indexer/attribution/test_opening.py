@@ -107,3 +107,14 @@ def test_names_whose_files_are_damaged_are_said_although_their_library_panics(
         path.write_bytes(whole)
 
     assert "PanicException" in causes
+
+
+def test_an_index_that_may_only_be_read_is_opened(home: Path) -> None:
+    lock = home / "index" / "chunks" / ".tantivy-meta.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()  # refuses to be taken, even for root
+    edited = CLUSTER.replace("found", "met").replace("gap", "far")
+
+    found = AttributionIndex.open(home / "index").check_document(edited, language="python")
+
+    assert [each.source.package for each in found] == ["grouping"]
