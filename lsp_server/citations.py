@@ -32,7 +32,7 @@ def headline(match: Match) -> str:
     rest = others_of(match)
     more = f" (and {rest} more)" if rest else ""
     return (
-        f"Near-verbatim, {kind_of(match)} ({percent(match)}): {release(source)}, "
+        f"Near-verbatim, {kind_of(match)} ({percent(match)}): {source.release}, "
         f"{source.path} {lines(source)}, {source.license}{more}"
     )
 
@@ -45,7 +45,7 @@ def where_of(match: Match, learned: Collection[str]) -> str:
 def badge(matches: Sequence[Match]) -> str:
     """A few words for a suggestion, about the nearest of its matches."""
     best = max(matches, key=lambda match: (match.similarity, match.matched_tokens))
-    return f"{percent(best)} like {release(best.source)} ({best.source.license})"
+    return f"{percent(best)} like {best.source.release} ({best.source.license})"
 
 
 def longest_first(matches: Iterable[Match]) -> list[Match]:
@@ -90,17 +90,13 @@ def _paragraph(match: Match, *, markdown: bool, excerpt: str, learned: Collectio
 
 
 def _place(source: Source, *, markdown: bool) -> str:
-    name = release(source)
+    name = source.release
     web = source.url.startswith(("https://", "http://"))
     if markdown:
         named = f"[{name}]({source.url})" if web else name
         return f"{named} `{source.path}` {lines(source)}, {source.license}"
     address = f", {source.url}" if web else ""
     return f"{name} {source.path} {lines(source)}, {source.license}{address}"
-
-
-def release(source: Source) -> str:
-    return f"{source.package} {source.version}".strip()
 
 
 def lines(source: Source) -> str:

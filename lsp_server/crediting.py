@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from indexer.attribution.licensing import identifiers
-from lsp_server.citations import lines, release
+from lsp_server.citations import lines
 
 if TYPE_CHECKING:
     from indexer import Source
@@ -85,7 +85,7 @@ def holders_in(text: str) -> list[str]:
 
 
 def has_section(notices: str, source: Source) -> bool:
-    return f"## {release(source)}" in notices.splitlines()
+    return f"## {source.release}" in notices.splitlines()
 
 
 def section(source: Source, holders: Sequence[str], *, used_in: str) -> str:
@@ -100,7 +100,7 @@ def section(source: Source, holders: Sequence[str], *, used_in: str) -> str:
     ]
     texts = ["\n".join(whose), *map(_text_of, identifiers(source.license))]
     block = "~~~text\n" + "\n\n".join(text.strip("\n") for text in texts) + "\n~~~"
-    return f"## {release(source)}\n\n" + "\n".join(facts) + f"\n\n{block}\n"
+    return f"## {source.release}\n\n" + "\n".join(facts) + f"\n\n{block}\n"
 
 
 def appended(notices: str, new: str) -> str:
@@ -111,7 +111,7 @@ def appended(notices: str, new: str) -> str:
 
 
 def _named(source: Source) -> str:
-    return f"{release(source)}, {source.path}"
+    return f"{source.release}, {source.path}"
 
 
 def _text_of(identifier: str) -> str:

@@ -9,15 +9,20 @@ from pathlib import Path
 
 from indexer.git import GitFailed, git, names_of
 
-_WHOLE = (range(1, sys.maxsize),)
+_WHOLE = range(1, sys.maxsize)
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ESCAPE = re.compile(rb'\\([abtnvfr"\\]|[0-7]{3})')
 _ESCAPED = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
 # Whatever somebody's settings of git say, this is the form that is read here.
 _AS_READ = (
     "-c core.quotePath=false diff --unified=0 --inter-hunk-context=0 --find-renames --no-color "
-    "--no-ext-diff --no-textconv --no-relative --src-prefix=a/ --dst-prefix=b/ --diff-filter=d"
+    "--no-ext-diff --no-textconv --no-relative --src-prefix=a/ --dst-prefix=b/ --diff-filter=d "
+    "--ignore-submodules=all"
 ).split()
+_RAW = (
+    "diff --raw -z --no-abbrev --no-renames --ignore-submodules=none --no-ext-diff --no-relative --diff-filter=d"
+).split()
+_SUBMODULE = b"160000"
 
 
 class UnknownRevision(Exception):
@@ -47,17 +52,41 @@ def changes_since(place: Path, revision: str) -> Changes:
     except GitFailed as error:
         raise UnknownRevision(f"{place} is in no repository that git can read: {error}") from None
     found: dict[Path, tuple[range, ...]] = {}
-    for name, lines in _hunks(git(top, *_AS_READ, _branching_point(top, revision), "--")):
-        path = (top / os.fsdecode(name)).resolve()
+    for path, lines in _changed(top, _branching_point(top, revision)):
         found[path] = (*found.get(path, ()), lines)
-    for unknown in names_of(git(top, "ls-files", "-z", "--others", "--exclude-standard")):
-        found[(top / unknown).resolve()] = _WHOLE
     return Changes(found)
+
+
+def _changed(top: Path, commit: str) -> Iterator[tuple[Path, range]]:
+    """What changed in a repository since a commit, and in the submodules that are there."""
+    for name, lines in _hunks(git(top, *_AS_READ, commit, "--")):
+        yield (top / os.fsdecode(name)).resolve(), lines
+    for unknown in names_of(git(top, "ls-files", "-z", "--others", "--exclude-standard")):
+        yield (top / unknown).resolve(), _WHOLE
+    for name, before in _submodules(git(top, *_RAW, commit, "--")):
+        inner = top / os.fsdecode(name)
+        if (inner / ".git").exists():
+            yield from _changed_inside(inner, before)
+
+
+def _changed_inside(inner: Path, before: str) -> Iterator[tuple[Path, range]]:
+    """The same of a submodule, since the commit that was recorded of it; none was of a new one."""
+    try:
+        yield from _changed(inner, before if before.strip("0") else _no_file(inner))
+    except GitFailed as error:
+        raise UnknownRevision(
+            f"what changed in the submodule {inner} cannot be told ({error}): fetch its history there"
+        ) from None
+
+
+def _no_file(top: Path) -> str:
+    """The tree of no file."""
+    return git(top, "hash-object", "-t", "tree", "--stdin").decode().strip()
 
 
 def _branching_point(top: Path, revision: str) -> str:
     if revision == "HEAD" and not _has_commits(top):
-        return git(top, "hash-object", "-t", "tree", "--stdin").decode().strip()  # of no file
+        return _no_file(top)
     try:
         if revision.startswith("-"):
             raise GitFailed("a revision does not begin with a dash")
@@ -95,6 +124,15 @@ def _hunks(diff: bytes) -> Iterator[tuple[bytes, range]]:
             _pass(lines, removed + added)
             if added and name:
                 yield name, range(first, first + added)
+
+
+def _submodules(raw: bytes) -> Iterator[tuple[bytes, str]]:
+    """Each submodule that changed, and the commit that was recorded of it: zeros where none was."""
+    entries = iter(raw.split(b"\0"))
+    for about, name in zip(entries, entries, strict=False):
+        old, new, before, *_ = about.removeprefix(b":").split()
+        if new == _SUBMODULE:
+            yield name, before.decode() if old == _SUBMODULE else "0"
 
 
 def _pass(lines: Iterator[bytes], count: int) -> None:

@@ -16,6 +16,11 @@ class Source:
     license: str  # SPDX expression
     url: str
 
+    @property
+    def release(self) -> str:
+        """Package and version; one's own folders may have none."""
+        return f"{self.package} {self.version}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

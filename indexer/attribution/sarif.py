@@ -243,7 +243,7 @@ def _result(path: str, finding: Finding, root: Path) -> dict[str, Any]:
         "ruleIndex": list(_RULES).index(match.kind),
         "level": level_of(finding),
         "message": {
-            "text": f"{match.similarity:.0%} {match.kind} match of {source.package} {source.version}, "
+            "text": f"{match.similarity:.0%} {match.kind} match of {source.release}, "
             f"{source.path} lines {source.start_line}-{source.end_line} "
             f"({source.license or 'no licence known'}), {source.url}"
         },
@@ -282,13 +282,12 @@ def _at(path: str, root: Path) -> dict[str, Any]:
 
 def _related(number: int, source: Source) -> dict[str, Any]:
     name = quote(source.package, safe="")
+    version = f"@{quote(source.version, safe='')}" if source.version else ""
     return {
         "id": number,
-        "message": {"text": f"{source.package} {source.version}, {source.path} ({source.license})"},
+        "message": {"text": f"{source.release}, {source.path} ({source.license})"},
         "physicalLocation": {
-            "artifactLocation": {
-                "uri": f"pkg:generic/{name}@{quote(source.version, safe='')}#{quote(source.path)}"
-            },
+            "artifactLocation": {"uri": f"pkg:generic/{name}{version}#{quote(source.path)}"},
             "region": {"startLine": source.start_line, "endLine": source.end_line},
         },
     }

@@ -23,16 +23,14 @@ def files_of(paths: Iterable[str], *, ignoring: bool = True) -> list[str]:
     Version control, installed packages, virtual environments and links are left out, and what git ignores
     unless not `ignoring`. Raises NoSuchFile.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}  # by place, as the same file may be named in several ways
     for name in paths:
         path = Path(name)
-        if path.is_dir():
-            found.update(dict.fromkeys(_files_under(path, ignoring=ignoring)))
-        elif os.path.lexists(path):
-            found[name] = None
-        else:
+        if not os.path.lexists(path):
             raise NoSuchFile(f"{name} does not exist")
-    return list(found)
+        for each in _files_under(path, ignoring=ignoring) if path.is_dir() else [name]:
+            found.setdefault(os.path.normpath(Path(each).absolute()), each)
+    return list(found.values())
 
 
 def _files_under(folder: Path, *, ignoring: bool) -> Iterator[str]:

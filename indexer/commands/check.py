@@ -247,7 +247,7 @@ def _line(match: Match) -> str:
     return (
         f"{match.start_line}-{match.end_line} {match.tier} {match.kind} {match.similarity:.0%} "
         f"{source.path} L{source.start_line}-{source.end_line} "
-        f"({source.package} {source.version}, {source.license}) {source.url}"
+        f"({source.release}, {source.license}) {source.url}"
         + (f"  +{same} as similar" if same else "")
     )
 

@@ -90,20 +90,24 @@ def _file(file: File) -> dict[str, Any]:
 
 def _lines(answer: dict[str, Any]) -> list[str]:
     lines = [
-        f"package {each['name']} {each['version']}, {each['license']}: {counted(each['files'], 'file')}, "
+        f"package {_release(each['name'], each)}, {each['license']}: {counted(each['files'], 'file')}, "
         f"{megabytes(each['bytes'])}, {each['url']}"
         for each in answer["packages"]
     ]
     for key, what in (("identical", "identical to"), ("files", "path in")):
         lines += [
-            f"{what} {each['package']} {each['version']}, {each['path']} ({each['license']})"
+            f"{what} {_release(each['package'], each)}, {each['path']} ({each['license']})"
             for each in answer[key]
         ]
     for each in answer["matches"]:
         source = each["source"]
         lines.append(
             f"lines {each['start_line']}-{each['end_line']}: {each['kind']} {each['similarity']:.0%}, "
-            f"{source['package']} {source['version']}, {source['path']} "
+            f"{_release(source['package'], source)}, {source['path']} "
             f"L{source['start_line']}-{source['end_line']} ({source['license']})"
         )
     return lines or [f"{answer['name']} is not in the corpus ({answer['corpus_hash'][:16]})"]
+
+
+def _release(name: str, of: dict[str, Any]) -> str:
+    return f"{name} {of['version']}".strip()

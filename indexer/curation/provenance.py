@@ -107,4 +107,5 @@ def https(address: str) -> str | None:
 def package_url(kind: str, name: str, version: str) -> str:
     """The package URL (purl) of a source that names no home."""
     scheme = {"pypi": "pypi", "npm": "npm", "debian": "deb/debian"}.get(kind, "generic")
-    return f"pkg:{scheme}/{name.replace('@', '%40')}@{version}"
+    address = f"pkg:{scheme}/{name.replace('@', '%40')}"
+    return f"{address}@{version}" if version else address

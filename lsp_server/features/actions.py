@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from lsp_server import alternatives, citations, convert, crediting, protocol
+from lsp_server import alternatives, convert, crediting, protocol
 from lsp_server.addresses import source_uri
 from lsp_server.documents import Place, body, split_lines
 from lsp_server.features.sources import text_of
@@ -79,7 +79,7 @@ async def _actions_for(
     session: Session, document: Document, passage: Passage, context: types.CodeActionContext
 ) -> list[types.CodeAction]:
     source = passage.match.source
-    name = citations.release(source)
+    name = source.release
     address = [source_uri(source), source.start_line, source.end_line]
     where = [document.uri, passage.id]
     solves = [each for each in context.diagnostics if _is_about(each, session, document, passage)]

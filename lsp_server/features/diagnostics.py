@@ -219,6 +219,5 @@ def _related(source: Source, here: types.Location | None) -> types.DiagnosticRel
     end = types.Position(source.end_line, 0)
     return types.DiagnosticRelatedInformation(
         location=here or types.Location(source_uri(source), types.Range(start, end)),
-        message=f"{citations.release(source)}, {source.path} {citations.lines(source)}, "
-        f"{source.license}",
+        message=f"{source.release}, {source.path} {citations.lines(source)}, {source.license}",
     )

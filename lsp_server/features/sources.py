@@ -60,8 +60,7 @@ async def _readable(session: Session, source: Source) -> Shown | None:
         return None
     if session.client.text_content:
         return Shown(source_uri(source), text)
-    release = f"{source.package} {source.version}".strip()
-    file = await session.lookups.run(session.sources.write, release, source.path, text)
+    file = await session.lookups.run(session.sources.write, source.release, source.path, text)
     return Shown(file.as_uri(), text)
 
 

@@ -154,3 +154,49 @@ def test_a_hook_s_own_repository_does_not_stand_in_the_way(
     (repository / "new.py").write_text("x\n")
 
     assert list(changed(repository, "HEAD")) == ["new.py"]
+
+
+@pytest.fixture
+def outer(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository that has another one as a submodule."""
+    folder = tmp_path_factory.mktemp("outer")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "first")
+    allowed = ("-c", "protocol.file.allow=always")
+    git(folder, *allowed, "submodule", "--quiet", "add", str(repository), "inner")
+    git(folder, "commit", "-qm", "second")
+    return folder
+
+
+def test_what_changed_in_a_submodule_counts_committed_there_or_not(outer: Path) -> None:
+    inner = outer / "inner"
+    assert changed(outer) == {}
+    (inner / "a.py").write_text("".join(["new\n", *LINES]))
+    (inner / "b.py").write_text("new\n")
+    expected = {"inner/a.py": [(1, 1)], "inner/b.py": [(1, sys.maxsize - 1)]}
+    assert changed(outer) == expected
+
+    git(inner, "add", ".")
+    git(inner, "commit", "-qm", "theirs")
+    git(outer, "checkout", "-qb", "work")
+    git(outer, "commit", "-qam", "theirs")
+
+    assert changed(outer) == {"inner/a.py": [(1, 1)], "inner/b.py": [(1, 1)]}
+
+
+def test_a_new_submodule_is_new_as_a_whole(outer: Path) -> None:
+    assert changed(outer, "main~1")["inner/a.py"] == [(1, len(LINES))]
+
+
+def test_a_submodule_that_was_not_fetched_is_passed_and_one_without_its_past_is_an_error(
+    outer: Path,
+) -> None:
+    other = git(outer, "rev-parse", "HEAD").strip()
+    git(outer, "update-index", "--cacheinfo", f"160000,{other},inner")
+    git(outer, "commit", "-qm", "third")
+
+    with pytest.raises(UnknownRevision, match=r"submodule .*inner cannot be told .*fetch"):
+        changes_since(outer, "main")
+    git(outer, "submodule", "--quiet", "deinit", "--force", "inner")
+
+    assert changed(outer) == {}

@@ -67,6 +67,22 @@ def test_a_match_is_one_line_of_text(project: Path, capsys: pytest.CaptureFixtur
     )
 
 
+def test_a_file_is_told_once_however_often_it_is_named(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [
+        "src/copied.py",
+        "./src/copied.py",
+        "src/../src/copied.py",
+        "src",
+        str(project / "src"),
+    ]
+    assert check.main(names) == 1
+
+    told = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["src/copied.py", "src/retry.ts"]
+
+
 def test_nothing_found_is_zero_and_silent(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -28,8 +29,8 @@ def validator() -> Any:
     return jsonschema.Draft4Validator(schema)
 
 
-def source(licence: str = "MIT", package: str = "@scope/books") -> Source:
-    return Source(package, "1.0", "src/a b.py", 3, 12, licence, "https://example.org/books")
+def source(licence: str = "MIT", package: str = "@scope/books", version: str = "1.0") -> Source:
+    return Source(package, version, "src/a b.py", 3, 12, licence, "https://example.org/books")
 
 
 def finding(
@@ -125,6 +126,15 @@ def test_sources_are_related_locations_by_package_url() -> None:
         "pkg:generic/copies@1.0#src/a%20b.py",
     ]
     assert related[0]["physicalLocation"]["region"] == {"startLine": 3, "endLine": 12}
+
+
+def test_what_has_no_version_is_named_without() -> None:
+    own = replace(finding().match, source=source(package="shop", version=""))
+    (result,) = log_of(Finding(own, "p", 5, 21))["results"]
+
+    assert "match of shop, src/a b.py" in result["message"]["text"]
+    address = result["relatedLocations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert address == "pkg:generic/shop#src/a%20b.py"
 
 
 def test_licences_are_a_taxonomy() -> None:

@@ -107,3 +107,4 @@ def test_a_package_url_stands_in():
     assert package_url("pypi", "a", "1") == "pkg:pypi/a@1"
     assert package_url("npm", "@s/a", "1") == "pkg:npm/%40s/a@1"
     assert package_url("folder", "a", "1") == "pkg:generic/a@1"
+    assert package_url("folder", "a", "") == "pkg:generic/a"
