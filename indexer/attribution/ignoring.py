@@ -7,6 +7,7 @@ anew, and comes back when it is edited. People edit the file too: what is wrong 
 import hashlib
 import json
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ _HEAD = """\
 # Passages that Footnote no longer reports: it adds entries at the end, and you may edit them.
 # hash stands for the text without white space; source (optional): for that source alone.
 """
+_HASH = re.compile(r"[0-9a-f]{32}")
 _SLACK = 2  # lines by which a match may begin or end elsewhere than when it was ignored
 _SLACK_SHARE = 5  # but no more than one line in so many
 _TOLD = 3  # wrong entries that are named
@@ -153,7 +155,10 @@ def _name(match: Match) -> str:
 
 def _parse(data: bytes) -> tuple[list[Ignored], list[str]]:
     """The usable entries, and what is wrong with the rest. Raises ValueError where nothing can be read."""
-    raw = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
+    try:
+        raw = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     tables = raw.pop(_TABLE, [])
     wrong = [f"unknown key `{key}`" for key in raw]
     if not isinstance(tables, list):
@@ -178,12 +183,16 @@ def _entry(table: Any) -> Ignored:
             raise ValueError(f"no `{key}`")
         if key in table and key != "date" and not isinstance(table[key], str):
             raise ValueError(f"`{key}` is no text")
+    key = table["hash"].strip().lower()
+    if not _HASH.fullmatch(key):
+        raise ValueError("`hash` is no hash of a passage: --settle writes it")
     day = table.get("date")
     if isinstance(day, str):
         day = date.fromisoformat(day)
     if day is not None and not isinstance(day, date):
         raise ValueError("`date` is no date")
-    return Ignored(table["hash"].lower(), table["reason"], table.get("source", ""), day)
+    source = table.get("source", "").strip().replace("\\", "/")  # as Windows writes it, too
+    return Ignored(key, table["reason"], source, day)
 
 
 def _written(entry: Ignored) -> str:

@@ -53,7 +53,10 @@ Nothing leaves this machine. A match says where a text also occurs; it is no ver
 
 def main(argv: list[str]) -> int:
     """0 nothing found, 1 something found, 2 an error."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.settle is not None and not arguments.settle.strip():
+        parser.error("--settle needs a reason that says something")
     started = datetime.now(UTC)
     try:
         inspections = list(_inspections(arguments))

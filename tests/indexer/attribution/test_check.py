@@ -109,6 +109,15 @@ def test_an_unknown_revision_is_an_error(
     assert check.main(["--changed-since", ""]) == 2  # a variable of CI that is not set
 
 
+def test_to_settle_takes_a_reason(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        check.main(["copied.py", "--settle", " "])
+
+    assert ended.value.code == 2
+    assert "needs a reason" in capsys.readouterr().err
+    assert not (repository / ".footnote").exists()
+
+
 def test_settled_matches_are_not_reported_but_counted(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,16 +92,36 @@ def test_a_source_narrows_an_entry_and_none_does_not(file: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("separator", ["/", "\\"])
+def test_a_source_may_be_written_as_windows_writes_paths(file: Path, separator: str) -> None:
+    named = f"{SOURCE.package}/{SOURCE.path}".replace("/", separator)
+    file.parent.mkdir()
+    file.write_text(
+        f"[[ignored]]\nhash = ' {passage_hash(WHOLE, LEDGER)} '\nreason = 'ours'\nsource = '{named}'\n"
+    )
+
+    assert separator in named
+    assert read_ignores(file).covers(WHOLE, LEDGER)
+    assert not read_ignores(file).problem
+
+
+def test_a_hash_that_no_passage_can_have_is_said(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text('[[ignored]]\nhash = "part.py"\nreason = "ours"\n')
+
+    assert "entry 1 (`hash` is no hash of a passage" in read_ignores(file).problem
+
+
 def test_adding_keeps_what_is_there_to_the_byte(file: Path) -> None:
     file.parent.mkdir()
-    hand = b'\xef\xbb\xbf# ours\r\n[[ignored]] # first\r\nreason = "b"\r\nhash = "00"'
+    hand = b'\xef\xbb\xbf# ours\r\n[[ignored]] # first\r\nreason = "b"\r\nhash = "%b"' % (b"0" * 32)
     file.write_bytes(hand)
     file.chmod(0o640)
 
     add_ignored(file, WHOLE, LEDGER, reason='a "quoted"\nreason \x7f \ud800', today=TODAY)
 
     assert file.read_bytes().startswith(hand)
-    assert read_ignores(file).entries[0].hash == "00"
+    assert read_ignores(file).entries[0].hash == "0" * 32
     assert read_ignores(file).entries[1].reason == 'a "quoted"\nreason \x7f ?'
     assert file.stat().st_mode & 0o777 == 0o640
     assert [each.name for each in file.parent.iterdir()] == ["ignore.toml"]
@@ -136,6 +156,7 @@ NONSENSE = {
     "no TOML": (b"[[ignored]\nhash=", "line 1"),
     "not UTF-8": (b"\xff\xfe[\0", "not UTF-8"),
     "a table": (b"[ignored]\nhash = 1\n", "must be tables"),
+    "deeply nested": (b"a = " + b"[" * 100_000, "nested too deeply"),
 }
 
 
