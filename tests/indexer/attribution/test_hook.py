@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
+from indexer.attribution.families import DATA_LANGUAGES
+from indexer.languages import LANGUAGES, NEAR_CODE, NOTEBOOK_ENDING
 from tests.indexer.attribution.conftest import FOREIGN, LEDGER
 from tests.indexer.attribution.test_changes import git
 from tests.support.repository import ROOT
@@ -48,3 +52,15 @@ def test_staged_files_are_checked_and_a_match_stops_the_commit(
     assert commit.returncode == 1, commit.stdout + commit.stderr
     assert "copied.py:1-14 warning verbatim 100% books/ledger.py" in commit.stdout
     assert "1 match in 1 of 2 files" in commit.stdout
+
+
+def test_the_hook_takes_code_in_every_language_that_is_known() -> None:
+    hook = (ROOT / ".pre-commit-hooks.yaml").read_text()
+    files = re.compile(textwrap.dedent(hook[hook.index("(?xi)") : hook.index("$\n") + 1]))
+    settings = DATA_LANGUAGES | NEAR_CODE - {"shellscript"}
+
+    for language, endings in LANGUAGES.items():
+        taken = {bool(files.search(f"src/a{ending}")) for ending in endings}
+        assert taken == {language not in settings}, language
+    assert files.search(f"a{NOTEBOOK_ENDING}")
+    assert not files.search("notes.txt")
