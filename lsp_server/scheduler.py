@@ -269,6 +269,9 @@ class LookupThread:
                 result = call(*arguments)
             except Exception as error:  # noqa: BLE001 -- handed to whoever waits
                 _on_loop(loop, partial(_fail, future, error))
+            except BaseException as error:  # noqa: BLE001 -- a library's panic; the thread is needed further
+                told = RuntimeError(f"{type(error).__name__}: {error}")
+                _on_loop(loop, partial(_fail, future, told))
             else:
                 _on_loop(loop, partial(_fulfil, future, result))
 

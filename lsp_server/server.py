@@ -90,7 +90,7 @@ def build_server(parts: Parts | None = None) -> FootnoteServer:
     )
     server.session = session
     _lifecycle(server, session, editor, parts, loops)
-    _documents(server, session, editor)
+    _documents(server, session, editor, parts)
     _requests(server, session, editor)
     _own_messages(server, session, editor)
     return server
@@ -173,14 +173,16 @@ def _by_capability(server: FootnoteServer, session: Session, editor: Editor) -> 
             return await diagnostics.answer(session, editor, asked)
 
 
-def _documents(server: FootnoteServer, session: Session, editor: Editor) -> None:
+def _documents(server: FootnoteServer, session: Session, editor: Editor, parts: Parts) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def opened(params: types.DidOpenTextDocumentParams) -> None:
+        loading.look_again(session, editor, open_index=parts.open_index)
         diagnostics.opened(session, editor, params.text_document.uri)
         cursor.opened(session, params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def changed(params: types.DidChangeTextDocumentParams) -> None:
+        loading.look_again(session, editor, open_index=parts.open_index)
         diagnostics.changed(session, editor, params.text_document.uri)
         cursor.changed(session, params.text_document.uri)
 

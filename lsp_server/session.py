@@ -105,6 +105,8 @@ class Index:
     index: AttributionIndex | None = None
     problem: str = ""
     infos: Mapping[str, IndexInfo] = field(default_factory=dict)  # by the names of the indexes
+    stamps: tuple[object, ...] = ()  # of their folders when they were opened
+    looked_at: float = 0.0  # when these were compared last, on the monotonic clock
 
 
 @dataclass(slots=True, eq=False)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from indexer.attribution import schema
 from indexer.attribution.catalogue import File, Package
 from indexer.attribution.index import AttributionIndex, Lookup, never
 from indexer.attribution.judging import WARNING
@@ -39,6 +40,11 @@ def places(names: Iterable[str] = ()) -> list[Place]:
     if found and not index_folder().exists():
         return found
     return [Place(PUBLIC, index_folder()), *found]
+
+
+def stamps(names: Iterable[str] = ()) -> tuple[object, ...]:
+    """Changes when one of these indexes comes, goes, is replaced, or has something removed from it."""
+    return tuple((place, schema.stamp(place.folder)) for place in places(names))
 
 
 def _place(name: str) -> Place:

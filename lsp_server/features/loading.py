@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lsp_server import protocol, wire
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     LoadModel = Callable[[Settings], Completer]
 
 _PROGRESS = "footnote/loading"
+_LOOK_S = 1.0  # between two looks at the folders of the indexes
 
 
 def load_model(settings: Settings) -> Completer:
@@ -68,11 +71,32 @@ def engine_changed(session: Session, editor: Editor, state: EngineState) -> None
     _told(session, editor)
 
 
+def look_again(session: Session, editor: Editor, *, open_index: OpenIndex) -> None:
+    """Somebody is at work: were indexes built, replaced or removed from meanwhile?"""
+    index, now = session.index, time.monotonic()
+    if index.state != LOADING and now >= index.looked_at + _LOOK_S:
+        index.looked_at = now
+        session.spawn(_read_what_changed(session, editor, index, open_index))
+
+
+async def _read_what_changed(
+    session: Session, editor: Editor, index: Index, open_index: OpenIndex
+) -> None:
+    stamps = await session.lookups.run(_stamps, session.settings.index)
+    if stamps != index.stamps and session.index is index:
+        await _use(session, editor, open_index)
+
+
 async def read_index(session: Session, editor: Editor, *, open_index: OpenIndex) -> None:
     """Open the index of the settings and check every open document against it."""
     session.index = Index(LOADING)
     editor.tell_status(session.status())
+    await _use(session, editor, open_index)
+
+
+async def _use(session: Session, editor: Editor, open_index: OpenIndex) -> None:
     session.index = await session.lookups.run(opened, open_index, session.settings.index)
+    session.index.looked_at = time.monotonic()
     if session.index.problem and session.first_time(session.index.problem):
         editor.warn(session.index.problem)
     _told(session, editor)
@@ -81,10 +105,15 @@ async def read_index(session: Session, editor: Editor, *, open_index: OpenIndex)
 
 def opened(open_index: OpenIndex, setting: str) -> Index:
     """Runs on a lookup thread: reading and the imports for it take their time."""
+    before = _stamps(setting)
+    return replace(_opened(open_index, _named(setting)), stamps=before)
+
+
+def _opened(open_index: OpenIndex, names: Sequence[str]) -> Index:
     from indexer import FederatedIndex, IndexUnavailable
 
     try:
-        index = open_index([name for each in setting.split(",") if (name := each.strip())])
+        index = open_index(names)
         if isinstance(index, FederatedIndex):
             return Index(READY, index, "; ".join(index.problems), index.infos())
         return Index(READY, index, infos={"": index.info()})
@@ -94,6 +123,19 @@ def opened(open_index: OpenIndex, setting: str) -> Index:
         wire.report(error)
         problem = "the attribution index cannot be opened; `footnote doctor` says why"
         return Index(UNAVAILABLE, problem=problem)
+
+
+def _named(setting: str) -> list[str]:
+    return [name for each in setting.split(",") if (name := each.strip())]
+
+
+def _stamps(setting: str) -> tuple[object, ...]:
+    from indexer.attribution.federation import stamps
+
+    try:
+        return stamps(_named(setting))
+    except OSError:  # a folder that may not be listed: opening says so
+        return ()
 
 
 def _told(session: Session, editor: Editor) -> None:

@@ -254,6 +254,22 @@ async def test_lookups_run_one_after_the_other_and_hand_their_errors_on() -> Non
         await lookups.run(lambda: 1 // 0)
 
 
+class Panic(BaseException):
+    """As a library in Rust raises it."""
+
+
+def panicking() -> None:
+    raise Panic("out of range")
+
+
+async def test_a_library_that_panics_fails_who_asked_and_the_next_lookup_is_answered() -> None:
+    lookups = LookupThread("test")
+
+    with pytest.raises(RuntimeError, match="Panic: out of range"):
+        await lookups.run(panicking)
+    assert await lookups.run(lambda: 1) == 1
+
+
 async def test_a_lookup_nobody_waits_for_is_not_begun() -> None:
     lookups = LookupThread("test")
     hold = threading.Event()
