@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from indexer.attribution import compiled_rows
 from indexer.attribution.tokens import PROSE, Ids, Tokens
 
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
@@ -58,7 +59,13 @@ FORMS = (EXACT, ABSTRACT, DOCUMENTED)
 
 
 def grams(ids: Ids, k: int) -> Ids:
-    """Order-sensitive hash of every k consecutive ids, by differences of one running polynomial."""
+    """Order-sensitive hash of every k consecutive ids."""
+    rows = compiled_rows.compiled()
+    return running(ids, k) if rows is None else compiled_rows.grams(rows, ids, k)
+
+
+def running(ids: Ids, k: int) -> Ids:
+    """The same by differences of one running polynomial."""
     n = len(ids)
     if n < k:
         return np.zeros(0, np.uint64)

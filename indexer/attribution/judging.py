@@ -157,7 +157,7 @@ def is_weighed(segment: Segment, common: Common, limits: Thresholds) -> bool:
     return (
         _matched(segment) >= FEWEST_MATCHED
         and max(segment.exact_grams, segment.abstract_grams) >= limits.grams
-        and min(common.exact[here].mean(), common.abstract[here].mean()) <= limits.idiom
+        and min(_share(common.exact[here]), _share(common.abstract[here])) <= limits.idiom
     )
 
 
@@ -175,7 +175,7 @@ def _apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float
     here = slice(segment.text_start, segment.text_end)
     kinds, exact = text.kinds[here], text.exact[here]
     code = kinds != PROSE
-    tokens = max(1, int(code.sum()))
+    tokens = max(1, _count(code))
     equal = segment.equal[np.unique(text.exact[segment.equal], return_index=True)[1]]
     said = bits_of(text.exact[equal])
     names = _IS_NAME[text.kinds[equal]]
@@ -186,7 +186,7 @@ def _apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float
         "abstract": log1p(segment.abstract),
         "exact run": log1p(segment.exact_run),
         "abstract run": log1p(segment.abstract_run),
-        "blocks": log1p(1 + int((np.diff(segment.matched) > 1).sum())),
+        "blocks": log1p(1 + _count(segment.matched[1:] - segment.matched[:-1] > 1)),
         "lines": log1p(int(text.lines[segment.text_end - 1] - text.lines[segment.text_start]) + 1),
         "exact share": segment.exact_share,
         "renamed share": segment.renamed_share,
@@ -196,17 +196,25 @@ def _apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float
         "replaced": float(segment.exact_share < 0.7),
         "left out": log1p(max(0, segment.left_out)),
         "prose": segment.prose,
-        "exact idiom": float(common.exact[here].mean()),
-        "abstract idiom": float(common.abstract[here].mean()),
-        "names": log1p(int(names.sum())),
-        "known names": log1p(int((names & (said >= _SAYING)).sum())),
-        "strings": log1p(int(((text.kinds[equal] == STRING) & (said >= RAREST)).sum())),
-        "share of names": float(_IS_NAME[kinds[code]].sum()) / tokens,
-        "share of numbers": float((kinds == NUMBER).sum()) / tokens,
-        "commas": float((kinds == COMMA).mean()),
-        "brackets": float(_IS_BRACKET[kinds].mean()),
+        "exact idiom": _share(common.exact[here]),
+        "abstract idiom": _share(common.abstract[here]),
+        "names": log1p(_count(names)),
+        "known names": log1p(_count(names & (said >= _SAYING))),
+        "strings": log1p(_count((text.kinds[equal] == STRING) & (said >= RAREST))),
+        "share of names": _count(_IS_NAME[kinds[code]]) / tokens,
+        "share of numbers": _count(kinds == NUMBER) / tokens,
+        "commas": _share(kinds == COMMA),
+        "brackets": _share(_IS_BRACKET[kinds]),
         "variety": len(np.unique(triples)) / max(1, len(triples)),
     }
+
+
+def _count(which: npt.NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(which))
+
+
+def _share(which: npt.NDArray[np.bool_]) -> float:
+    return _count(which) / len(which)
 
 
 def _unheard_of(segment: Segment) -> dict[str, float]:

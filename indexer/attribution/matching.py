@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -100,15 +101,14 @@ class _Search:
             if self.cancelled():
                 return
             rivals = [each for each in self.found if _share_inside(chain, each) >= 0.8]
-            stronger = sum(_as_strong_there(each, chain) for each in tried)
             if rivals and chain.covered < _WEAK * max(each.covered for each in rivals):
                 continue
-            file = self.library.catalogue.file(chain.file)
-            own = _is_own(file, self.question)
+            own = self._is_of_own(chain)
             if len(rivals) >= _SETTLED and not own:
                 self.surplus.append(chain)
-            elif rivals or own or stronger < _SETTLED:
+            elif rivals or own or not _is_settled(chain, tried):
                 tried.append(chain)
+                file = self.library.catalogue.file(chain.file)
                 for hits in _parts(chain):
                     if not (again and _is_among(hits, file, self.followed)):
                         self.found += self._along_here(hits, file)
@@ -142,6 +142,11 @@ class _Search:
                 tokens, abstract=self.question.abstract, repeats=most, outside=outside
             )
             self.along(chains(tokens, hits, self.library.catalogue, min_hits=_MIN_HITS), again=True)
+
+    def _is_of_own(self, chain: Chain) -> bool:
+        if not self.question.own:
+            return False
+        return _is_own(self.library.catalogue.file(chain.file), self.question)
 
     def _concerns(self, shared: Shared) -> bool:
         """Whether a stretch has any of the new text."""
@@ -177,12 +182,18 @@ class _Search:
 
 
 def _is_own(file: File, question: Question) -> bool:
-    return bool(question.own) and plain_name(file.package.name) in question.own
+    return plain_name(file.package.name) in question.own
 
 
 def _share_inside(chain: Chain | Part, found: Found) -> float:
     inside = min(found.end, chain.end) - max(found.start, chain.start)
     return inside / (chain.end - chain.start)
+
+
+def _is_settled(chain: Chain, tried: Iterable[Chain]) -> bool:
+    """Whether places enough were tried that have nearly as many hits where this chain has its own."""
+    stronger = (each for each in tried if _as_strong_there(each, chain))
+    return len(list(islice(stronger, _SETTLED))) == _SETTLED
 
 
 def _as_strong_there(other: Chain, chain: Chain) -> bool:

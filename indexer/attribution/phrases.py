@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from indexer.attribution.compiled_rows import seek
 from indexer.attribution.fingerprints import grams
 from indexer.attribution.rarity import bits_of
 from indexer.attribution.tokens import Ids
@@ -54,7 +55,7 @@ def _packages(ids: Ids) -> Counts:
     heads, packages = _table()
     rows = [_heads(ids, length) for length in LENGTHS]
     asked = np.concatenate(rows)
-    at = np.minimum(np.searchsorted(heads, asked), len(heads) - 1)
+    at = np.minimum(seek(heads, asked), len(heads) - 1)
     found = np.where(heads[at] == asked, packages[at], 0)
     every = np.zeros((len(LENGTHS), len(ids)))
     start = 0

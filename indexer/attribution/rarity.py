@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from indexer.attribution.compiled_rows import seek
 from indexer.attribution.tokens import Ids
 
 TABLE = "rarity.npz"
@@ -24,7 +25,7 @@ def bits_of(ids: Ids) -> npt.NDArray[np.float64]:
     """log2 of one in how many files has the token, up to RAREST."""
     known, bits = _table()
     heads = (ids >> np.uint64(32)).astype(np.uint32)
-    at = np.minimum(np.searchsorted(known, heads), len(known) - 1)
+    at = np.minimum(seek(known, heads), len(known) - 1)
     return np.where(known[at] == heads, bits[at], RAREST)
 
 

@@ -562,3 +562,30 @@ EXPORTED int64_t footnote_grams(const uint64_t *ids, int64_t n, int64_t k, uint6
     for (int64_t i = 0; i < count; i++) out[i] = mixed(out[i]);
     return count;
 }
+
+/* Where in a sorted row of hashes each of some others would stand, before its equals. Hashes lie evenly, so each is
+   looked for from where it should be. */
+EXPORTED void footnote_seek(const uint32_t *row, int64_t n, const uint32_t *sought, int64_t count, int64_t *out) {
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t value = sought[i];
+        int64_t low = (int64_t)((uint64_t)value * (uint64_t)n >> 32), high = low, step = 8;
+        while (low > 0 && row[low - 1] >= value) {
+            high = low - 1;
+            low = low > step ? low - step : 0;
+            step *= 2;
+        }
+        while (high < n && row[high] < value) {
+            low = high + 1;
+            high = high + step < n ? high + step : n;
+            step *= 2;
+        }
+        while (low < high) {
+            int64_t middle = low + (high - low) / 2;
+            if (row[middle] < value)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        out[i] = low;
+    }
+}

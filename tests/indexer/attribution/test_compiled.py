@@ -79,7 +79,7 @@ def test_without_a_library_numpy_aligns_the_same_and_the_doctor_says_so(
 ) -> None:
     text, source = (lexing.lexer_of("python").tokens(each) for each in (LEDGER, CLUSTER + LEDGER))
     before = aligning.align(text, source)
-    monkeypatch.setattr(aligning, "library", lambda _: None)
+    monkeypatch.setattr(aligning, "compiled", lambda: None)
     monkeypatch.setattr(building, "library", lambda kind="": None if kind else "a lexer")
 
     assert doctor._lexer().state == "note"
