@@ -17,11 +17,6 @@ _KINDS = {
 _SHOWN = 3
 
 
-def percent(match: Match) -> str:
-    # Only what is the same everywhere is called 100%.
-    return f"{min(99, round(match.similarity * 100)) if match.similarity < 1 else 100}%"
-
-
 def kind_of(match: Match) -> str:
     return _KINDS.get(match.kind, match.kind)
 
@@ -32,7 +27,7 @@ def headline(match: Match) -> str:
     rest = others_of(match)
     more = f" (and {rest} more)" if rest else ""
     return (
-        f"Near-verbatim, {kind_of(match)} ({percent(match)}): {source.release}, "
+        f"Near-verbatim, {kind_of(match)} ({match.percent}): {source.release}, "
         f"{source.path} {lines(source)}, {source.license}{more}"
     )
 
@@ -45,7 +40,7 @@ def where_of(match: Match, learned: Collection[str]) -> str:
 def badge(matches: Sequence[Match]) -> str:
     """A few words for a suggestion, about the nearest of its matches."""
     best = max(matches, key=lambda match: (match.similarity, match.matched_tokens))
-    return f"{percent(best)} like {best.source.release} ({best.source.license})"
+    return f"{best.percent} like {best.source.release} ({best.source.license})"
 
 
 def longest_first(matches: Iterable[Match]) -> list[Match]:
@@ -74,7 +69,7 @@ def _paragraph(match: Match, *, markdown: bool, excerpt: str, learned: Collectio
     strong = "**" if markdown else ""
     title = f"{strong}Near-verbatim {where_of(match, learned)}{strong}"
     facts = (
-        f"{percent(match)} similar, {kind_of(match)}, {match.matched_tokens} tokens, "
+        f"{match.percent} similar, {kind_of(match)}, {match.matched_tokens} tokens, "
         f"lines {match.start_line} to {match.end_line} here"
     )
     places = [match.source, *match.others][:_SHOWN]

@@ -37,6 +37,11 @@ class Match:
     more: int = 0  # how many further ones there are
     index: str = ""  # name of the index that it was found in, where several were asked
 
+    @property
+    def percent(self) -> str:
+        """The similarity for people: only what is the same everywhere is called 100%."""
+        return f"{min(99, round(self.similarity * 100)) if self.similarity < 1 else 100}%"
+
 
 def match_json(match: Match) -> dict[str, Any]:
     """The match as `footnote check --format json` prints it."""

@@ -243,7 +243,7 @@ def _result(path: str, finding: Finding, root: Path) -> dict[str, Any]:
         "ruleIndex": list(_RULES).index(match.kind),
         "level": level_of(finding),
         "message": {
-            "text": f"{match.similarity:.0%} {match.kind} match of {source.release}, "
+            "text": f"{match.percent} {match.kind} match of {source.release}, "
             f"{source.path} lines {source.start_line}-{source.end_line} "
             f"({source.license or 'no licence known'}), {source.url}"
         },

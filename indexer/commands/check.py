@@ -248,7 +248,7 @@ def _line(match: Match) -> str:
     source = match.source
     same = len(match.others) + match.more
     return (
-        f"{match.start_line}-{match.end_line} {match.tier} {match.kind} {match.similarity:.0%} "
+        f"{match.start_line}-{match.end_line} {match.tier} {match.kind} {match.percent} "
         f"{source.path} L{source.start_line}-{source.end_line} "
         f"({source.release}, {source.license}) {source.url}"
         + (f"  +{same} as similar" if same else "")

@@ -159,11 +159,14 @@ def _build_own(
     if name == PUBLIC or not NAME.fullmatch(name):
         raise WrongUse(f"{name!r} cannot be the name of an index: give another with --name")
     folder = own_indexes_folder() / name
+    text = plan.text
     if not paths:
-        paths = [Path(each) for each in schema.read_info(folder).paths]
+        before = schema.read_info(folder)
+        paths = [Path(each) for each in before.paths]
+        text &= before.text  # who once left the texts out did not ask for them now
     elif not arguments.name and (folder / schema.RECORD).is_file():
         _refuse_anothers(folder, paths)
-    plan = Plan(text=plan.text, jobs=plan.jobs)  # opting out of the corpus is another thing
+    plan = Plan(text=text, jobs=plan.jobs)  # opting out of the corpus is another thing
     return build_own_index(paths, name, plan, seen=told.reading, progress=told.indexing)
 
 

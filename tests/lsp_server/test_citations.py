@@ -24,8 +24,8 @@ def test_a_headline_has_what_whose_where_and_which_licence() -> None:
 
 
 def test_only_what_is_the_same_is_called_a_hundred_percent() -> None:
-    assert citations.percent(replace(MATCH, similarity=0.999)) == "99%"
-    assert citations.percent(replace(MATCH, similarity=1.0)) == "100%"
+    assert replace(MATCH, similarity=0.999).percent == "99%"
+    assert replace(MATCH, similarity=1.0).percent == "100%"
 
 
 def test_a_badge_names_the_nearest() -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from indexer.attribution import schema
 from indexer.attribution.candidates import ChunkWriter
 from indexer.commands import index
+from indexer.home import own_indexes_folder
 from tests.indexer.attribution.conftest import FOREIGN, LEDGER
 
 if TYPE_CHECKING:
@@ -78,6 +80,16 @@ def test_reading_and_indexing_are_told_once_they_take_long(
     said = capsys.readouterr().err
     assert "reading, files 1 \n" in said
     assert "indexing, MB 0/0 \n" in said
+
+
+def test_an_index_that_is_built_again_by_its_name_stays_without_texts(shop: Path) -> None:
+    folder = own_indexes_folder() / "shop"
+
+    assert index.main(["build", "--from", str(shop), "--without-text"]) == 0
+    assert index.main(["build", "--name", "shop"]) == 0
+    assert not schema.read_info(folder).text
+    assert index.main(["build", "--from", str(shop)]) == 0
+    assert schema.read_info(folder).text
 
 
 def test_of_many_folders_without_git_a_few_are_named(
