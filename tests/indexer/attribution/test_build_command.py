@@ -16,8 +16,6 @@ from tests.indexer.attribution.conftest import FOREIGN, LEDGER
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("home")
-
 
 class Full:
     """What tantivy's writer says when the disk is full."""
@@ -27,7 +25,9 @@ class Full:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Path:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One's own folder, and a data home that nobody else has."""
+    monkeypatch.setenv("FOOTNOTE_HOME", str(tmp_path / "home"))
     folder = tmp_path / "shop"
     folder.mkdir()
     (folder / "ledger.py").write_text(LEDGER)
