@@ -62,14 +62,27 @@ def main(argv: list[str] | None = None) -> int:
         return 141
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            raise
+            return _defect()
         print(  # noqa: T201
             "footnote: no space is left on the disk that was written to: make room and run it again",
             file=sys.stderr,
         )
         _print_no_more()
         return 2
+    except Exception:  # noqa: BLE001 -- Python would exit with 1, which means that something was found
+        return _defect()
     return code
+
+
+def _defect() -> int:
+    import traceback
+
+    traceback.print_exc()
+    print(  # noqa: T201
+        "footnote: this is a defect of Footnote; please report it with the lines above",
+        file=sys.stderr,
+    )
+    return 2
 
 
 def _print_no_more() -> None:

@@ -43,7 +43,7 @@ def read_removals(folder: Path) -> tuple[Removal, ...]:
         return tuple(Removal(**each) for each in raw["removed"])
     except FileNotFoundError:
         return ()
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{NOTES} is damaged") from error
 
 

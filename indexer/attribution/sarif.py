@@ -105,7 +105,7 @@ def fingerprints_in(log: Path) -> Counter[str]:
         return Counter(name.split(":")[0] for name in named)
     except OSError as error:
         raise NoLog(f"{log} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NoLog(f"{log} is no log of `footnote check --format sarif`") from error
 
 

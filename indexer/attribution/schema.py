@@ -148,7 +148,7 @@ def read_info(folder: Path) -> IndexInfo:
         raw = json.loads((folder / RECORD).read_text("utf-8"))
     except FileNotFoundError:
         raise IndexUnavailable(f"no attribution index at {folder}: {remedy(folder)}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IndexUnavailable(
             f"{folder / RECORD} cannot be read ({error}): {remedy(folder)}"
         ) from error

@@ -78,6 +78,21 @@ def test_an_interrupt_is_no_traceback(
     assert capsys.readouterr().err == "interrupted\n"
 
 
+@pytest.mark.parametrize("error", [ValueError("odd"), PermissionError(13, "denied")])
+def test_a_defect_is_an_error_and_no_finding(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(_argv: list[str]) -> int:
+        raise error
+
+    command(monkeypatch, run)
+
+    assert footnote.main(["try"]) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "please report it" in said
+
+
 def test_a_command_that_is_not_installed_whole_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

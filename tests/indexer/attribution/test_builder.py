@@ -286,8 +286,9 @@ def test_damage_that_shows_while_serving_is_said_and_nothing_crashes(
     assert said
 
 
-def test_the_record_that_is_no_json_is_refused(home: Path) -> None:
-    (home / "index" / schema.RECORD).write_bytes(b"\xff{")
+@pytest.mark.parametrize("data", [b"\xff{", b"[" * 100_000], ids=["no text", "deeply nested"])
+def test_the_record_that_is_no_json_is_refused(home: Path, data: bytes) -> None:
+    (home / "index" / schema.RECORD).write_bytes(data)
 
     with pytest.raises(IndexUnavailable, match="cannot be read"):
         AttributionIndex.open(home / "index")

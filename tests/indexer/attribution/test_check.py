@@ -188,9 +188,10 @@ def test_an_earlier_log_is_a_baseline_that_counts(
     assert found(capsys, "--baseline", "before.sarif") == {"moved.py": 0}
     (repository / "again.py").write_text(LEDGER)
     assert sum(found(capsys, "--baseline", "before.sarif").values()) == 1
-    (repository / "before.sarif").write_text('{"runs": [{"results": [{}]}]}')
-    assert check.main(["--baseline", "before.sarif"]) == 2
-    assert "before.sarif is no log" in capsys.readouterr().err
+    for nonsense in ('{"runs": [{"results": [{}]}]}', "[" * 100_000):
+        (repository / "before.sarif").write_text(nonsense)
+        assert check.main(["--baseline", "before.sarif"]) == 2
+        assert "before.sarif is no log" in capsys.readouterr().err
 
 
 def test_output_goes_to_a_file_whole_or_not_at_all(
