@@ -187,8 +187,7 @@ def _comment_edit(
 ) -> types.WorkspaceEdit | None:
     source, lines = passage.match.source, document.lines
     at = min(passage.match.start_line, len(lines)) - 1
-    if at == 0 and lines[0].startswith("#!"):
-        at = 1
+    at = crediting.line_for_comment(lines, at)
     if at >= len(lines) or crediting.is_credited(source, lines[:at]):
         return None
     line = lines[at]
@@ -214,15 +213,20 @@ async def _notice_edit(
             raise _NotReadable(f"{file} is left as it is: {why}") from None
     else:
         old = shown.text
-    if old is not None and crediting.has_section(old, source):
-        return None
     path = file_of(document)
     used_in = path.relative_to(root).as_posix() if path is not None else document.shown_path
-    new = crediting.appended(old or "", crediting.section(source, holders, used_in=used_in))
     lines = split_lines(old or "")
+    place = Place(len(lines) - 1, len(lines[-1]))
+    if old is not None and crediting.has_section(old, source):
+        use = crediting.another_use(old, source, used_in=used_in)
+        if use is None:
+            return None
+        place, new = Place(use[0], 0), use[1]
+    else:
+        new = crediting.appended(old or "", crediting.section(source, holders, used_in=used_in))
     if any(line.endswith("\r\n") for line in lines):
         new = new.replace("\n", "\r\n")
-    end = convert.position_of(lines, Place(len(lines) - 1, len(lines[-1])), session.encoding)
+    end = convert.position_of(lines, place, session.encoding)
     edit = types.TextEdit(types.Range(end, end), new)
     uri = file.as_uri() if shown is None else shown.uri
     version = None if shown is None else shown.version

@@ -26,6 +26,14 @@ def test_a_comment_says_whose_under_what_and_from_where() -> None:
     ("language", "line"),
     [
         ("typescript", "// SPDX-License-Identifier: BSD-3-Clause"),
+        ("tsx", "// SPDX-License-Identifier: BSD-3-Clause"),
+        ("php", "// SPDX-License-Identifier: BSD-3-Clause"),
+        ("proto", "// SPDX-License-Identifier: BSD-3-Clause"),
+        ("lua", "-- SPDX-License-Identifier: BSD-3-Clause"),
+        ("scss", "// SPDX-License-Identifier: BSD-3-Clause"),
+        ("svelte", "<!-- SPDX-License-Identifier: BSD-3-Clause -->"),
+        ("powershell", "# SPDX-License-Identifier: BSD-3-Clause"),
+        ("restructuredtext", ".. SPDX-License-Identifier: BSD-3-Clause"),
         ("sql", "-- SPDX-License-Identifier: BSD-3-Clause"),
         ("css", "/* SPDX-License-Identifier: BSD-3-Clause */"),
         ("html", "<!-- SPDX-License-Identifier: BSD-3-Clause -->"),
@@ -99,3 +107,42 @@ def test_the_texts_of_all_licences_in_the_recipe_are_there() -> None:
 
     assert len(named) > 5
     assert named <= texts
+
+
+@pytest.mark.parametrize(
+    ("first", "line"),
+    [
+        (["#!/bin/sh\n", "x\n"], 1),
+        (["<?php\n", "x\n"], 1),
+        (["<?xml version='1.0'?>\n", "<!DOCTYPE html>\n", "x\n"], 2),
+        (["#!/usr/bin/python\n", "# -*- coding: latin-1 -*-\n", "x\n"], 2),
+        (['@charset "utf-8";\n', "x\n"], 1),
+        (["import os\n", "#!no\n"], 0),
+        (["#!/bin/sh\n"], 1),
+    ],
+)
+def test_a_comment_goes_below_what_has_to_lead_a_file(first: list[str], line: int) -> None:
+    assert crediting.line_for_comment(first, 0) == line
+    assert crediting.line_for_comment([*first, "a\n", "#!b\n"], len(first) + 1) == len(first) + 1
+
+
+def test_a_package_whose_files_differ_in_licence_has_a_section_for_each() -> None:
+    notices = crediting.appended("", crediting.section(SOURCE, [], used_in="mine.py"))
+    other = replace(SOURCE, license="MIT")
+
+    assert not crediting.has_section(notices, other)
+    notices += crediting.appended(notices, crediting.section(other, [], used_in="mine.py"))
+    assert crediting.has_section(notices, other)
+    assert "Permission is hereby granted" in notices
+
+
+def test_one_more_use_is_added_to_the_section_that_is_there_once() -> None:
+    before = crediting.appended("", crediting.section(SOURCE, [], used_in="mine.py"))
+    assert crediting.another_use(before, SOURCE, used_in="mine.py") is None
+
+    at, line = crediting.another_use(before, SOURCE, used_in="other.py") or (0, "")
+    listed = before.splitlines(keepends=True)
+    listed[at:at] = [line]
+    assert listed[at - 1].startswith("- Used in: `mine.py`")
+    assert line == "- Used in: `other.py` (from `spans/a.py` lines 4 to 9)\n"
+    assert crediting.another_use("".join(listed), SOURCE, used_in="other.py") is None

@@ -187,6 +187,13 @@ def test_notices_that_are_there_are_added_to_and_nothing_twice(
     notices.write_bytes(b"# Ours\r\n\r\nothers" + edit["newText"].encode())
     action = person.action(uri, 8, "Add spans 1.2")
     assert "edit" not in person.client.request("codeAction/resolve", action)
+    other = person.open(tiny_corpus.INTERVALS, name=(project / "other.py").as_uri())
+    (use,) = person.edit(other, 8, "Add spans 1.2")
+    (edit,) = use["edits"]
+    assert edit["newText"].startswith("- Used in: `other.py` (from `spans/intervals.py` lines ")
+    assert edit["newText"].endswith(")\r\n")
+    before = notices.read_bytes().splitlines()[edit["range"]["start"]["line"] - 1]
+    assert before.startswith(b"- Used in: `")
     shown = person.open("# open, and not saved\n", name=notices.as_uri(), language="markdown")
     (change,) = person.edit(uri, 8, "Add spans 1.2")
     assert change["textDocument"] == {"uri": shown, "version": 1}
