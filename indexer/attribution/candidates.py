@@ -199,12 +199,11 @@ def together(votes: Votes) -> list[Shared]:
     stretches = np.concatenate([half, np.maximum(half - 1, 0)])
     lines = np.tile(votes.lines.astype(np.int64), 2)
     lines = np.concatenate([lines, np.maximum(lines - CHUNK_LINES, 0)])
-    key = np.tile(stretches, 2) << 32 | lines
-    order = np.lexsort((np.tile(votes.what, 4), key))
-    key, what, bits = key[order], np.tile(votes.what, 4)[order], np.tile(votes.bits, 4)[order]
-    first = np.ones(len(key), bool)
-    first[1:] = (key[1:] != key[:-1]) | (what[1:] != what[:-1])
-    key, bits = key[first], bits[first]
+    lowest = votes.what.min(initial=0)
+    key, what = _pairs(np.tile(stretches, 2) << 32 | lines, np.tile(votes.what - lowest, 4))
+    says = np.zeros(what.max(initial=0) + 1)
+    says[votes.what - lowest] = votes.bits
+    bits = says[what]
     key, group = np.unique(key, return_inverse=True)
     said = np.bincount(group, bits, len(key))
     enough = (said >= _ENOUGH_BITS) & (np.bincount(group, minlength=len(key)) >= _FEWEST)
@@ -213,6 +212,16 @@ def together(votes: Votes) -> list[Shared]:
         for each, value in zip(key[enough], said[enough], strict=True)
     ]
     return sorted(found, key=lambda each: (each.start, -each.bits, -each.line))
+
+
+def _pairs(keys: Places, numbers: Places) -> tuple[Places, Places]:
+    """The different pairs, in order."""
+    width = int(numbers.max(initial=0)).bit_length()
+    if int(keys.max(initial=0)) >> (63 - width):  # of a text of megabytes
+        first, second = np.unique(np.stack([keys, numbers]), axis=1)
+        return first, second
+    packed = np.unique(keys << width | numbers)
+    return packed >> width, packed & ((1 << width) - 1)
 
 
 def names_of(words: Iterable[str]) -> set[str]:

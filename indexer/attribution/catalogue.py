@@ -6,13 +6,14 @@ Lines of all files are numbered through, so that a place in the corpus is one 32
 import json
 import re
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+_KEPT_FILES = 1024  # whose details are at hand
 NO_LINE = 0xFFFF_FFFF  # stands where a table says that a hash has no place
 
 
@@ -55,6 +56,7 @@ class Catalogue:
         self._table = np.load(folder / "files.npy", mmap_mode="r")
         self._listed = mapped(folder / "paths.txt", np.dtype(np.uint8))
         self.first_lines: npt.NDArray[np.uint32] = np.ascontiguousarray(self._table["first_line"])
+        self.file = lru_cache(_KEPT_FILES)(self._file)
         self.hide(np.zeros(len(self._table), bool))
 
     def hide(self, files: npt.NDArray[np.bool_]) -> None:
@@ -99,7 +101,7 @@ class Catalogue:
         """The number of the file each corpus line is in."""
         return np.searchsorted(self.first_lines, lines, "right") - 1
 
-    def file(self, number: int) -> File:
+    def _file(self, number: int) -> File:
         row = self._table[number]
         return File(
             number=number,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment
+from indexer.attribution.compiled_rows import firsts
 from indexer.attribution.fingerprints import grams
 from indexer.attribution.phrases import foreseen
 from indexer.attribution.rarity import RAREST, bits_of
@@ -205,7 +206,7 @@ def _apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float
         "share of numbers": _count(kinds == NUMBER) / tokens,
         "commas": _share(kinds == COMMA),
         "brackets": _share(_IS_BRACKET[kinds]),
-        "variety": len(np.unique(triples)) / max(1, len(triples)),
+        "variety": len(firsts(triples)) / max(1, len(triples)),
     }
 
 
@@ -236,7 +237,7 @@ def _unforeseen(text: Tokens, segment: Segment, common: Common) -> dict[str, flo
     # What is repeated says nothing more.
     first = np.zeros(len(ids), bool)
     first[0] = True
-    first[1 + np.unique(grams(ids, 2), return_index=True)[1]] = True
+    first[1 + firsts(grams(ids, 2))] = True
     return {
         "unforeseen": log1p(float(bits[same & first].sum())),
         "phrases": float(run[same].mean()),

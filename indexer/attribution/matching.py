@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -192,14 +191,15 @@ def _share_inside(chain: Chain | Part, found: Found) -> float:
 
 def _is_settled(chain: Chain, tried: Iterable[Chain]) -> bool:
     """Whether places enough were tried that have nearly as many hits where this chain has its own."""
-    stronger = (each for each in tried if _as_strong_there(each, chain))
-    return len(list(islice(stronger, _SETTLED))) == _SETTLED
-
-
-def _as_strong_there(other: Chain, chain: Chain) -> bool:
-    """Whether another chain has nearly as many hits where this one has its own."""
-    hits = bisect_left(other.positions, chain.end) - bisect_left(other.positions, chain.start)
-    return hits >= 0.8 * len(chain.positions)
+    start, end, enough = chain.start, chain.end, 0.8 * len(chain.positions)
+    stronger = 0
+    for each in tried:
+        at = each.positions
+        if at[0] < end and at[-1] >= start:
+            stronger += bisect_left(at, end) - bisect_left(at, start) >= enough
+            if stronger == _SETTLED:
+                return True
+    return False
 
 
 def _new_tokens(question: Question, segment: Segment) -> int:

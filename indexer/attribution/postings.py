@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.catalogue import NO_LINE, mapped
-from indexer.attribution.tokens import Ids
+from indexer.attribution.compiled_rows import compiled, runs
+from indexer.attribution.tokens import Ids, Places
 
 STOP = NO_LINE
 
@@ -52,18 +53,7 @@ class Postings:
 
     def find(self, hashes: Ids) -> tuple[npt.NDArray[np.intp], Lines]:
         """Every occurrence of every hash, in the order of the hashes: which hash, and its line or STOP."""
-        buckets, keys = _split(hashes, self.bits)
-        low = self.starts[buckets].astype(np.intp)
-        end = np.minimum(self.starts[buckets + 1], np.uint32(len(self.keys))).astype(np.intp)
-        # Only hashes whose bucket has entries go on; then a binary search of all of them in step.
-        at = np.flatnonzero(low < end)
-        low, end, keys = low[at], end[at], keys[at]
-        first = self._bound(low, end, keys, np.less)
-        # Few are there at all; where their entries end is asked of them alone.
-        there = np.flatnonzero(first < end)
-        there = there[self.keys[first[there]] == keys[there]]
-        at, first, end, keys = at[there], first[there], end[there], keys[there]
-        counts = self._bound(first, end, keys, np.less_equal) - first
+        at, first, counts = self._runs(hashes)
         before = np.cumsum(counts) - counts
         places = np.arange(counts.sum()) + np.repeat(first - before, counts)
         at, lines = np.repeat(at, counts), self.lines[places]
@@ -71,6 +61,28 @@ class Postings:
             return at, lines
         shown = ~self.hides(lines)
         return at[shown], lines[shown]
+
+    def _runs(self, hashes: Ids) -> tuple[Places, Places, Places]:
+        """Which hashes are there, where the entries of each begin, and how many they are."""
+        rows = compiled()
+        if rows is not None:
+            return runs(rows, self.starts, self.bits, self.keys, hashes)
+        return self.runs_in_step(hashes)
+
+    def runs_in_step(self, hashes: Ids) -> tuple[Places, Places, Places]:
+        """The same, where nothing was compiled: a binary search of all of them in step."""
+        buckets, keys = _split(hashes, self.bits)
+        low = self.starts[buckets].astype(np.intp)
+        end = np.minimum(self.starts[buckets + 1], np.uint32(len(self.keys))).astype(np.intp)
+        # Only hashes whose bucket has entries go on.
+        at = np.flatnonzero(low < end)
+        low, end, keys = low[at], end[at], keys[at]
+        first = self._bound(low, end, keys, np.less)
+        # Few are there at all; where their entries end is asked of them alone.
+        there = np.flatnonzero(first < end)
+        there = there[self.keys[first[there]] == keys[there]]
+        at, first, end, keys = at[there], first[there], end[there], keys[there]
+        return at, first, self._bound(first, end, keys, np.less_equal) - first
 
     def _bound(
         self,

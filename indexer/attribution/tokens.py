@@ -85,6 +85,9 @@ class Reading:
     def words(self, places: Places) -> list[str]:
         """What is written at some tokens."""
         spans = zip(self.starts[places].tolist(), self.ends[places].tolist(), strict=True)
+        if self.data.isascii():
+            text = self.data.decode()
+            return [text[start:end] for start, end in spans]
         return [self.data[start:end].decode("utf-8", "surrogatepass") for start, end in spans]
 
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from indexer.attribution import alignment
 from indexer.attribution.aligning import compared
 from indexer.attribution.alignment import Segment, straightened
-from indexer.attribution.compiled_rows import compiled, seek
-from indexer.attribution.fingerprints import grams, running
+from indexer.attribution.compiled_rows import compiled
 from indexer.attribution.lexing import lexer_of
 from indexer.attribution.tokens import (
     ARGUMENT,
@@ -93,22 +92,3 @@ def test_long_repetitive_rows_are_aligned_alike() -> None:
     text = draw.integers(0, 4, 3000)
     source = np.concatenate([text[1500:], draw.integers(0, 4, 500), text[:1700]])
     assert_same(tokens(text.tolist()), tokens(source.tolist()))
-
-
-@settings(max_examples=200, deadline=None)
-@given(ids=st.lists(st.integers(0, 2**64 - 1), max_size=60), k=st.integers(1, 20))
-def test_hashes_of_rows_are_alike(ids: list[int], k: int) -> None:
-    row = np.array(ids, np.uint64)
-
-    assert grams(row, k).tolist() == running(row, k).tolist()
-
-
-heads = st.integers(0, 2**32 - 1) | st.integers(0, 40) | st.integers(2**32 - 9, 2**32 - 1)
-
-
-@settings(max_examples=200, deadline=None)
-@given(row=st.lists(heads, max_size=80), sought=st.lists(heads, max_size=20))
-def test_places_in_a_sorted_row_are_alike(row: list[int], sought: list[int]) -> None:
-    table, asked = np.sort(np.array(row, np.uint32)), np.array(sought + row, np.uint32)
-
-    assert seek(table, asked).tolist() == np.searchsorted(table, asked).tolist()

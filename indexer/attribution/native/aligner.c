@@ -563,29 +563,85 @@ EXPORTED int64_t footnote_grams(const uint64_t *ids, int64_t n, int64_t k, uint6
     return count;
 }
 
-/* Where in a sorted row of hashes each of some others would stand, before its equals. Hashes lie evenly, so each is
-   looked for from where it should be. */
+/* Where each value stands first; how many there are, or -1 where memory does not suffice. */
+EXPORTED int64_t footnote_firsts(const uint64_t *values, int64_t n, int64_t *out) {
+    int64_t found = 0;
+    memory *in = calloc(1, sizeof *in);
+    if (!in) return -1;
+    if (setjmp(in->out)) return leave(in, -1);
+    table seen = empty(in, values, n);
+    for (int64_t i = 0; i < n; i++) {
+        int32_t *head = slot(&seen, values[i]);
+        if (*head >= 0) continue;
+        *head = (int32_t)i;
+        out[found++] = i;
+    }
+    return leave(in, found);
+}
+
+/* Hashes lie evenly in their order, so each is looked for from where it should be. */
+static int64_t place_of(const uint32_t *row, int64_t n, uint32_t value) {
+    int64_t low = (int64_t)((uint64_t)value * (uint64_t)n >> 32), high = low, step = 8;
+    while (low > 0 && row[low - 1] >= value) {
+        high = low - 1;
+        low = low > step ? low - step : 0;
+        step *= 2;
+    }
+    while (high < n && row[high] < value) {
+        low = high + 1;
+        high = high + step < n ? high + step : n;
+        step *= 2;
+    }
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (row[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Where in a sorted row of hashes each of some others would stand, before its equals. */
 EXPORTED void footnote_seek(const uint32_t *row, int64_t n, const uint32_t *sought, int64_t count, int64_t *out) {
-    for (int64_t i = 0; i < count; i++) {
-        uint32_t value = sought[i];
-        int64_t low = (int64_t)((uint64_t)value * (uint64_t)n >> 32), high = low, step = 8;
-        while (low > 0 && row[low - 1] >= value) {
-            high = low - 1;
-            low = low > step ? low - step : 0;
-            step *= 2;
+    for (int64_t i = 0; i < count; i++) out[i] = place_of(row, n, sought[i]);
+}
+
+/* For runs of `shortest` to `longest` ids, length by length: what a table of the upper halves of their hashes has for
+   the run that ends with each id, or 0. */
+EXPORTED void footnote_told(
+    const uint32_t *row, const uint8_t *values, int64_t size, const uint64_t *ids, int64_t n,
+    int64_t shortest, int64_t longest, uint64_t *hashes, uint8_t *out
+) {
+    memset(out, 0, (size_t)((longest - shortest + 1) * n));
+    for (int64_t length = shortest; length <= longest; length++, out += n) {
+        int64_t count = grams(ids, n, length, hashes);
+        for (int64_t i = 0; i < count; i++) {
+            uint32_t head = (uint32_t)(mixed(hashes[i]) >> 32);
+            int64_t at = place_of(row, size, head);
+            if (at < size && row[at] == head) out[i + length - 1] = values[at];
         }
-        while (high < n && row[high] < value) {
-            low = high + 1;
-            high = high + step < n ? high + step : n;
-            step *= 2;
-        }
+    }
+}
+
+/* Where in a table of postings.py the entries of each hash begin, and how many there are. */
+EXPORTED void footnote_find(
+    const uint32_t *starts, int bits, const uint32_t *keys, int64_t size, const uint64_t *hashes, int64_t n,
+    int64_t *first, int64_t *count
+) {
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t bucket = hashes[i] >> (64 - bits);
+        uint32_t key = (uint32_t)(hashes[i] >> (32 - bits));
+        int64_t low = starts[bucket], end = starts[bucket + 1] < size ? starts[bucket + 1] : size, high = end;
         while (low < high) {
             int64_t middle = low + (high - low) / 2;
-            if (row[middle] < value)
+            if (keys[middle] < key)
                 low = middle + 1;
             else
                 high = middle;
         }
-        out[i] = low;
+        first[i] = high = low;
+        while (high < end && keys[high] == key) high++;
+        count[i] = high - low;
     }
 }
