@@ -12,11 +12,11 @@ from typing import Any
 
 from indexer.attribution import schema
 from indexer.attribution.fingerprints import FORMS
-from indexer.attribution.interrupts import interrupts_held, leave_interrupts_to_the_parent
 from indexer.attribution.merging import Totals, merge_files, merge_names, merge_table
 from indexer.attribution.parts import Part, Task, make_part
 from indexer.attribution.removal import Removal, add_removals, read_removals
 from indexer.attribution.text_store import TEXT, TOKENS
+from indexer.processes import interrupts_held, work_for_the_parent
 from indexer.replacing import prefix, recover, replacement, sweep
 from indexer.shards import Manifest, open_shards, slices
 
@@ -186,7 +186,7 @@ def _processes(jobs: int) -> Iterator[Executor | None]:
     if jobs < 2:
         yield None
         return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), work_for_the_parent)
     try:
         yield pool
     finally:

@@ -15,10 +15,10 @@ from indexer.attribution.embedded import language_as_checked
 from indexer.attribution.federation import open_indexes
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.index import AttributionIndex
-from indexer.attribution.interrupts import interrupts_held, leave_interrupts_to_the_parent
 from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
 from indexer.attribution.projects import folders_around, named_in, own_packages
+from indexer.processes import interrupts_held, work_for_the_parent
 
 LARGEST = 1 << 20  # bytes; larger files are data or bundles
 _WORTH = 1 << 20  # bytes of files from which further processes pay for their start
@@ -197,7 +197,7 @@ _here: list[_Here] = []
 def _open(
     indexes: Sequence[str], language: str, around: Mapping[Path, Surroundings], stop: Event
 ) -> None:
-    leave_interrupts_to_the_parent()
+    work_for_the_parent()
     _here.append(_Here(open_indexes(indexes), language, around, stop))
 
 

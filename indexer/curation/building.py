@@ -20,6 +20,7 @@ from indexer.curation.refining import Task, refine
 from indexer.curation.selecting import Row, documents, select
 from indexer.curation.sources import Recipe, Source
 from indexer.home import corpus_folder, data_home, downloads_folder, held_out_folder
+from indexer.processes import end_with_the_parent
 from indexer.shards import Manifest, write_shards
 
 DROPPED = "dropped.parquet"
@@ -127,6 +128,7 @@ def _outcomes(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, dict[str
 def _die_quietly() -> None:
     """Let Ctrl-C end a worker at once and without a trace; an unfinished source leaves nothing."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_with_the_parent()
 
 
 def _try(task: Task) -> dict[str, Any] | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from datetime import date
@@ -320,8 +321,14 @@ def while_it_starts(*arguments):
     found = mapped(*arguments)
     os.killpg(0, signal.SIGINT)
     return found
+def until_it_is_killed(found, total):
+    for each in told(found, total):
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield each
 if sys.argv[1] == "runs":
     check._with_progress = while_it_runs
+elif sys.argv[1] == "is killed":
+    check._with_progress = until_it_is_killed
 else:
     inspection.ProcessPoolExecutor.map = while_it_starts
 sys.exit(main(["check", ".", "--jobs", "2", "--output", "out.txt"]))
@@ -344,6 +351,21 @@ def test_an_interrupt_ends_all_processes_without_a_word_too_many(
 
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
     assert not (repository / "out.txt").exists()
+
+
+def test_no_process_outlives_a_check_that_is_killed(repository: Path) -> None:
+    for number in range(20):
+        (repository / f"{number}.py").write_text(LEDGER)
+
+    # Its output ends when the last process that could write to it does.
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "is killed"],
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == -signal.SIGKILL
 
 
 def test_a_bar_appears_once_it_takes_long(

@@ -1,10 +1,11 @@
 """Pools of worker processes for the measurements: an interrupt ends the parent, and with it the pool."""
 
-import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
+
+from indexer.processes import work_for_the_parent
 
 
 def pool(
@@ -15,6 +16,6 @@ def pool(
 
 
 def _begin(prepare: Callable[..., object] | None, given: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    work_for_the_parent()
     if prepare:
         prepare(*given)
