@@ -73,8 +73,10 @@ def find(
     votes = library.votes(question.names)
     idiom = common(hits, votes.rarity(len(tokens)), library.written(tokens))
     search = _Search(question, library, judge, cancelled, idiom)
-    search.along(chains(tokens, hits, library.catalogue, min_hits=_MIN_HITS))
-    search.by_names(library.sharing(votes, hits))
+    shared = library.sharing(votes, hits)
+    along = chains(tokens, hits, library.catalogue, min_hits=_MIN_HITS)
+    search.along(_ranked(along, shared, library))
+    search.by_names(shared)
     search.repeats(hits)
     return _matches(question, search.found, search.surplus, library)
 
@@ -176,7 +178,8 @@ class _Search:
             verdict = self.judge(tokens, moved, self.idiom)
             if verdict:
                 lines = source.lines[moved.partners]
-                found = Found(verdict, file, moved.matched, lines, part.covered)
+                same = len(moved.equal) / len(moved.matched)
+                found = Found(verdict, file, moved.matched, lines, part.covered, same)
                 yield found.part(without_accidents(tokens, source, moved), tokens)
 
 
@@ -208,6 +211,15 @@ def _new_tokens(question: Question, segment: Segment) -> int:
         return question.min_new
     first, last = np.searchsorted(segment.matched, question.new)
     return int(question.tokens.sizes[segment.matched[first:last]].sum())
+
+
+def _ranked(along: list[Chain], shared: Sequence[Shared], library: Library) -> list[Chain]:
+    """The chains, those first in whose files the most speaks: files of one mould have the same hits, not the same names."""
+    lines = np.array([each.line for each in shared], np.uint32)
+    said: dict[int, float] = {}
+    for file, each in zip(library.catalogue.files_of_lines(lines).tolist(), shared, strict=True):
+        said[file] = max(said.get(file, 0.0), each.bits)
+    return sorted(along, key=lambda each: -each.covered - said.get(each.file, 0.0))
 
 
 def _best_of(shared: Iterable[Shared]) -> Iterator[Shared]:

@@ -55,6 +55,7 @@ class Found:
     tokens: Places  # of the text, that match, in order
     lines: npt.NDArray[np.int32]  # of the file, 0-based, on which their partners are
     covered: int = 0  # tokens of the text under the hits that led here
+    same: float = 1.0  # share of the tokens that are no replaced ones
 
     @property
     def start(self) -> int:
@@ -76,7 +77,9 @@ class Found:
 
     @property
     def weight(self) -> tuple[bool, float]:
-        return self.verdict.tier == WARNING, self.verdict.matched * self.verdict.similarity
+        """What ranks it: of siblings the one whose very names the text has."""
+        similarity = (self.verdict.similarity + self.same) / 2
+        return self.verdict.tier == WARNING, self.verdict.matched * similarity
 
 
 def without_accidents(text: Tokens, source: Tokens, segment: Segment) -> npt.NDArray[np.bool_]:
@@ -169,6 +172,7 @@ def _joined(one: Found, other: Found, tokens: Tokens) -> Found:
         tokens=np.concatenate([one.tokens, other.tokens[rest]]),
         lines=np.concatenate([one.lines, other.lines[rest]]),
         covered=one.covered + round(float(rest.mean()) * other.covered),
+        same=float(np.average([one.same, other.same], weights=[len(one.tokens), rest.sum()])),
     )
 
 
