@@ -18,6 +18,7 @@ from typing import Any
 
 from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
+from indexer.seen import seen
 
 FOLDER, NAME = ".footnote", "ignore.toml"
 _TABLE = "ignored"
@@ -80,7 +81,7 @@ def ignore_file(path: Path) -> Path:
     start = start if start.is_dir() else start.parent
     for folder in (start, *start.parents):
         file = folder / FOLDER / NAME
-        if os.path.lexists(file) or (folder / ".git").exists():
+        if os.path.lexists(file) or seen((folder / ".git").exists):
             return file
     return start / FOLDER / NAME
 

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from indexer.seen import seen
+
 
 def named_in(folder: Path) -> list[str]:
     """The names that the manifests in a folder give."""
@@ -26,7 +28,7 @@ def own_packages(path: Path, *, named: Callable[[Path], list[str]] = named_in) -
     found: set[str] = set()
     for folder in (start, *start.parents):
         found.update(named(folder))
-        if (folder / ".git").exists():
+        if seen((folder / ".git").exists):
             break
     return frozenset(found)
 

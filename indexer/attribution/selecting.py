@@ -6,6 +6,7 @@ from pathlib import Path
 
 from indexer.git import listed
 from indexer.languages import NOTEBOOK_ENDING, language_of
+from indexer.seen import seen
 
 _SKIPPED_FOLDERS = frozenset(
     {".footnote", ".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox", ".eggs"}
@@ -50,10 +51,14 @@ def _listed(folder: Path, names: Iterable[str]) -> Iterator[str]:
             continue
         if path.is_symlink() or (environments and name.startswith(environments)):
             continue
-        if path.is_dir():  # a repository inside this one, or the place of one that was not fetched
-            inner = _files_under if (path / ".git").exists() else _walked
+        if seen(
+            path.is_dir
+        ):  # a repository inside this one, or the place of one that was not fetched
+            inner = _files_under if seen((path / ".git").exists) else _walked
             yield from inner(path, ignoring=True)
-        elif _is_checked(name) and path.exists():  # git also lists what was deleted a moment ago
+        elif _is_checked(name) and seen(
+            path.exists
+        ):  # git also lists what was deleted a moment ago
             yield str(path)
 
 
@@ -64,9 +69,11 @@ def _walked(folder: Path, *, ignoring: bool) -> Iterator[str]:
         entered = []
         for name in sorted(folders):
             inner = here / name
-            if name in _SKIPPED_FOLDERS or inner.is_symlink() or (inner / _ENVIRONMENT).is_file():
+            if name in _SKIPPED_FOLDERS or inner.is_symlink():
                 continue
-            if ignoring and (inner / ".git").exists():
+            if seen((inner / _ENVIRONMENT).is_file):
+                continue
+            if ignoring and seen((inner / ".git").exists):
                 yield from _files_under(inner, ignoring=True)
             else:
                 entered.append(name)

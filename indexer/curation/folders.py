@@ -24,6 +24,7 @@ from indexer.curation.redaction import redact
 from indexer.document import Document, content_hash
 from indexer.git import GitFailed, git, listed
 from indexer.languages import language_of
+from indexer.seen import seen
 
 OWN = "LicenseRef-Own"  # SPDX's way to name a licence that is not on its list
 _BUILT = frozenset("build dist target htmlcov __pycache__ venv virtualenv".split())
@@ -238,7 +239,7 @@ def _files(
         drop = _passed_over(name, place, environments)
         if drop is None:
             yield _File(place, package, version, name)
-        elif place.exists():  # git also lists what was deleted and not committed
+        elif seen(place.exists):  # git also lists what was deleted and not committed
             yield Dropped(name.encode("utf-8", "replace").decode(), 0, drop.reason, drop.detail)
 
 
@@ -249,8 +250,8 @@ def _passed_over(name: str, place: Path, environments: tuple[str, ...]) -> Drop 
         return Drop("odd_name")
     if place.is_symlink():
         return Drop("link")
-    if not place.is_file():
-        return Drop("other_repository" if place.is_dir() else "no_file")
+    if not seen(place.is_file):
+        return Drop("other_repository" if seen(place.is_dir) else "no_file")
     if environments and name.startswith(environments):
         return Drop("environment")
     return next(filter(None, map(_passed_folder, folders)), None)
@@ -266,13 +267,16 @@ def _passed_folder(name: str) -> Drop | None:
 
 def _walked(root: Path) -> Iterator[str | Dropped]:
     """Files without git's help; whole folders of no use are not entered."""
-    for folder, folders, files in os.walk(root):
+    closed: list[str] = []
+    for folder, folders, files in os.walk(root, onerror=lambda one: closed.append(one.filename)):
         here = Path(folder)
         kept = []
         for name in sorted(folders):
             place = here / name
             inner = place.relative_to(root).as_posix() + "/"
-            drop = Drop("environment") if (place / _VENV).is_file() else _passed_folder(name)
+            drop = _passed_folder(name)
+            if seen((place / _VENV).is_file):
+                drop = Drop("environment")
             if place.is_symlink():
                 drop = Drop("link")
             if drop is None:
@@ -281,6 +285,8 @@ def _walked(root: Path) -> Iterator[str | Dropped]:
                 yield Dropped(inner, 0, drop.reason, drop.detail)
         folders[:] = kept
         yield from ((here / name).relative_to(root).as_posix() for name in files)
+    for each in closed:
+        yield Dropped(Path(each).relative_to(root).as_posix() + "/", 0, "unreadable", "")
 
 
 def _revision(root: Path) -> str:

@@ -21,6 +21,7 @@ from indexer.attribution.matches import Match, Source
 from indexer.commands import check
 from tests.indexer.attribution.conftest import FOREIGN, LEDGER, QUEUE
 from tests.indexer.attribution.test_changes import git
+from tests.support.closed import close
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -262,14 +263,8 @@ def test_a_folder_that_cannot_be_read_is_told(
 ) -> None:
     (tmp_path / "closed").mkdir()
     (tmp_path / "a.py").write_text(FOREIGN)
-    read = os.scandir
+    close(tmp_path / "closed", monkeypatch)
 
-    def scandir(path: str) -> Any:
-        if path.endswith("closed"):
-            raise PermissionError(13, "Permission denied", path)
-        return read(path)
-
-    monkeypatch.setattr(os, "scandir", scandir)
     assert check.main([str(tmp_path)]) == 0
     said = capsys.readouterr().err
     assert f"not checked: {tmp_path / 'closed'} (a folder that cannot be read)" in said

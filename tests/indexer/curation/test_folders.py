@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from indexer.curation.folders import OWN, NothingToRead, gather
+from tests.support.closed import close
 
 GOOD = '''\
 def {name}(values, limit=10):
@@ -157,3 +158,13 @@ def test_nothing_to_read_is_said_with_its_reasons(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(NothingToRead, match="neither a file nor a folder"):
         gather([tmp_path / "pipe"])
+
+
+def test_a_folder_that_nobody_may_look_into_is_passed_over_and_counted(project, monkeypatch):
+    put(project, "closed/inner.py", code("inner"))
+    close(project / "closed", monkeypatch)
+
+    found = gather([project])
+
+    assert [each.path for each in found.documents] == ["src/good.py"]
+    assert [(each.path, each.reason) for each in found.dropped] == [("closed/", "unreadable")]
