@@ -57,7 +57,7 @@ def snapshot(
             )
         files = open_shards(held_out).documents
         return Snapshot(training, held_out, manifest.name, files, str(meta["said"]))
-    found = gather(paths, languages=languages, seen=seen)
+    found = gather(paths, languages=languages, looked_at=seen)
     learned, kept_back = hold_out(found.documents)
     said = describe(found, learned, kept_back)
     names = sorted({each.package for each in found.documents})

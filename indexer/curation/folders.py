@@ -17,6 +17,7 @@ from indexer.curation.filters import (
     Drop,
     check_license,
     check_path,
+    check_syntax,
     compiled_copies,
 )
 from indexer.curation.parameters import Parameters
@@ -81,13 +82,16 @@ def gather(
     package_of: Callable[[Path], str] = folder_name,
     languages: Sequence[str] = (),
     parameters: Parameters | None = None,
-    seen: Callable[[int], None] = lambda _: None,
+    any_syntax: bool = False,
+    looked_at: Callable[[int], None] = lambda _: None,
 ) -> Gathered:
-    """Read files and folders; `seen` is told how many files were looked at.
+    """Read files and folders; `looked_at` is told how many files were.
 
-    Where git is there, what it ignores is left out. Raises NothingToRead.
+    Where git is there, what it ignores is left out. `any_syntax` takes Python that this Python cannot parse:
+    newer, older, or a template of some. Raises NothingToRead.
     """
     parameters = parameters or Parameters()
+    steps = [step for step in _QUALITY if not (any_syntax and step is check_syntax)]
     dropped: list[Dropped] = []
     redactions: Counter[str] = Counter()
     documents: dict[str, Document] = {}
@@ -97,7 +101,7 @@ def gather(
     for root in paths:
         for item in _files(root, plain, package_of):
             looked += 1
-            seen(looked)
+            looked_at(looked)
             if isinstance(item, Dropped):
                 dropped.append(item)
                 continue
@@ -105,7 +109,7 @@ def gather(
                 continue
             places.add(item.place)
             size = _size(item.place)
-            outcome = _document(item, size, languages, parameters, redactions)
+            outcome = _document(item, size, languages, parameters, redactions, steps)
             if isinstance(outcome, Document) and outcome.sha256 in documents:
                 outcome = Drop("duplicate", documents[outcome.sha256].path)
             if isinstance(outcome, Drop):
@@ -159,6 +163,7 @@ def _document(
     languages: Sequence[str],
     parameters: Parameters,
     redactions: Counter[str],
+    steps: Sequence[Callable[[Document, Parameters], Drop | None]],
 ) -> Document | Drop:
     """All steps in order; the first drop ends it."""
     if drop := check_path(file.path, "folder", held_out=True):
@@ -182,7 +187,7 @@ def _document(
         language=language,
         sha256="",
     )
-    for step in _QUALITY:
+    for step in steps:
         if drop := step(document, parameters):
             return drop
     exercise = benchmarks.packaged().match(text, parameters.benchmark_share)

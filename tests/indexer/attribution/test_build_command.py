@@ -9,9 +9,10 @@ import pytest
 
 from indexer.attribution import schema
 from indexer.attribution.candidates import ChunkWriter
+from indexer.attribution.index import AttributionIndex
 from indexer.commands import index
 from indexer.home import own_indexes_folder
-from tests.indexer.attribution.conftest import FOREIGN, LEDGER
+from tests.indexer.attribution.conftest import CLUSTER, FOREIGN, LEDGER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +91,16 @@ def test_an_index_that_is_built_again_by_its_name_stays_without_texts(shop: Path
     assert not schema.read_info(folder).text
     assert index.main(["build", "--from", str(shop)]) == 0
     assert schema.read_info(folder).text
+
+
+@pytest.mark.parametrize("line", ["print 'of another age'", "@@ of another age", "{% template %}"])
+def test_python_that_this_python_cannot_parse_is_indexed(shop: Path, line: str) -> None:
+    (shop / "old.py").write_text(f"{CLUSTER}\n\n{line}\n")
+
+    assert index.main(["build", "--from", str(shop), "--jobs", "1"]) == 0
+    built = AttributionIndex.open(own_indexes_folder() / "shop")
+    (found,) = built.check_document(CLUSTER, language="python")
+    assert found.source.path == "old.py"
 
 
 def test_of_many_folders_without_git_a_few_are_named(
