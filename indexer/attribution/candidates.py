@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from indexer.attribution.compiled_rows import firsts
 from indexer.attribution.postings import Hides, Lines
 from indexer.attribution.rarity import RAREST, bits_of
 from indexer.attribution.tokens import ARGUMENT, NAME, Ids, Places, Reading
@@ -26,6 +27,7 @@ _SHORTEST_NAME = 3
 _RARE = 100  # chunks with a name; one that more have says little
 _CACHED_NAMES = 1 << 16
 _FEW_CHUNKS = 1 << 17  # rarity is told as in a corpus of this many at least
+_COMPANIES = 1 << 14  # places in a table of chunks
 _FEWEST = 3  # names, or runs of tokens, that speak for one place
 _ENOUGH_BITS = 36.0
 _NOWHERE: Lines = np.zeros(0, np.uint32)
@@ -195,15 +197,17 @@ def together(votes: Votes) -> list[Shared]:
     Every token is in two stretches and every chunk in two pairs: what is cut by a border of one lies whole in
     the other.
     """
+    votes = _in_company(votes)
     half = votes.at // (STRETCH_TOKENS // 2)
     stretches = np.concatenate([half, np.maximum(half - 1, 0)])
     lines = np.tile(votes.lines.astype(np.int64), 2)
     lines = np.concatenate([lines, np.maximum(lines - CHUNK_LINES, 0)])
-    lowest = votes.what.min(initial=0)
-    key, what = _pairs(np.tile(stretches, 2) << 32 | lines, np.tile(votes.what - lowest, 4))
-    says = np.zeros(what.max(initial=0) + 1)
-    says[votes.what - lowest] = votes.bits
-    bits = says[what]
+    key = np.tile(stretches, 2) << 32 | lines
+    order = np.lexsort((np.tile(votes.what, 4), key))
+    key, what, bits = key[order], np.tile(votes.what, 4)[order], np.tile(votes.bits, 4)[order]
+    first = np.ones(len(key), bool)
+    first[1:] = (key[1:] != key[:-1]) | (what[1:] != what[:-1])
+    key, bits = key[first], bits[first]
     key, group = np.unique(key, return_inverse=True)
     said = np.bincount(group, bits, len(key))
     enough = (said >= _ENOUGH_BITS) & (np.bincount(group, minlength=len(key)) >= _FEWEST)
@@ -214,14 +218,20 @@ def together(votes: Votes) -> list[Shared]:
     return sorted(found, key=lambda each: (each.start, -each.bits, -each.line))
 
 
-def _pairs(keys: Places, numbers: Places) -> tuple[Places, Places]:
-    """The different pairs, in order."""
-    width = int(numbers.max(initial=0)).bit_length()
-    if int(keys.max(initial=0)) >> (63 - width):  # of a text of megabytes
-        first, second = np.unique(np.stack([keys, numbers]), axis=1)
-        return first, second
-    packed = np.unique(keys << width | numbers)
-    return packed >> width, packed & ((1 << width) - 1)
+def _in_company(votes: Votes) -> Votes:
+    """The votes beside which others speak for the same two chunks, anywhere in the text: most stand alone.
+
+    A few that stand alone stay, too, as chunks share places in a table.
+    """
+    what = (votes.what - votes.what.min(initial=0)).astype(np.uint64)
+    different = firsts(votes.lines.astype(np.uint64) << np.uint64(32) | what)
+    # Of two chunks in a row the numbers are, too, wherever their file begins.
+    chunk = (votes.lines // np.uint32(CHUNK_LINES) % np.uint32(_COMPANIES)).astype(np.intp)
+    count = np.bincount(chunk[different], minlength=_COMPANIES)
+    enough = count + np.maximum(np.roll(count, 1), np.roll(count, -1)) >= _FEWEST
+    # The first lines of the corpus may be taken for the line before them.
+    kept = enough[chunk] | (votes.lines < 2 * CHUNK_LINES)
+    return Votes(votes.at[kept], votes.lines[kept], votes.what[kept], votes.bits[kept])
 
 
 def names_of(words: Iterable[str]) -> set[str]:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from indexer.attribution.candidates import _pairs
+from indexer.attribution import candidates
+from indexer.attribution.candidates import CHUNK_LINES, Votes, together
+
+if TYPE_CHECKING:
+    import pytest
 
 
-def test_pairs_are_different_and_in_order_in_texts_of_any_length() -> None:
+def test_votes_that_stand_alone_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(1)
-    keys, numbers = draw.integers(0, 20, 200), draw.integers(0, 9, 200)
-    expected = sorted(set(zip(keys.tolist(), numbers.tolist(), strict=True)))
-
-    for scale in (1, 1 << 57):  # the latter leaves no room to pack both into one number
-        first, second = _pairs(keys * scale, numbers)
-        assert list(zip((first // scale).tolist(), second.tolist(), strict=True)) == expected
+    found = 0
+    for begin in (0, 7, 123_456):  # where in the corpus the file begins
+        for _ in range(40):
+            what = draw.integers(-20, 20, 300)
+            chunks = draw.integers(0, draw.integers(2, 400), 300)
+            lines = (begin + CHUNK_LINES * chunks).astype(np.uint32)
+            votes = Votes(draw.integers(0, 900, 300), lines, what, 9.0 + what % 7)
+            with monkeypatch.context() as all_of_them:
+                all_of_them.setattr(candidates, "_in_company", lambda votes: votes)
+                expected = together(votes)
+            assert together(votes) == expected
+            found += len(expected)
+    assert found > 100
