@@ -73,12 +73,13 @@ def build_index(
         share = [task for number, task in enumerate(tasks) if number % plan.of == plan.rank]
         with _processes(plan.jobs) as pool:
             parts = _make(share, pool, manifest.bytes, progress)
-            if plan.of > 1:
-                return None
-            with replacement(folder) as new:
-                info = _merge(parts, new, manifest, plan, leave_out, pool)
-                _keep_notes(folder, new, leave_out)
-            _keep_notes(new, folder, leave_out)  # what was removed in the last moment
+        if plan.of > 1:
+            return None
+        # Other processes merge: what those before read and forgot they would keep from the system.
+        with _processes(plan.jobs) as pool, replacement(folder) as new:
+            info = _merge(parts, new, manifest, plan, leave_out, pool)
+            _keep_notes(folder, new, leave_out)
+        _keep_notes(new, folder, leave_out)  # what was removed in the last moment
     finally:
         owner.unlink(missing_ok=True)
     sweep(folder)  # the parts too, unless another build uses them
