@@ -7,6 +7,7 @@ verbatim, and whether names were replaced consistently, is read off the exact id
 from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,11 @@ from rapidfuzz.distance import LCSseq
 from indexer.attribution.fingerprints import grams
 from indexer.attribution.tokens import (
     ARGUMENT,
+    NAME,
     NAME_ID,
+    NUMBER,
     PROSE,
+    STRING,
     Ids,
     Places,
     Tokens,
@@ -25,9 +29,13 @@ from indexer.attribution.tokens import (
 
 MIN_ABSTRACT_BLOCK = 6
 MIN_EXACT_BLOCK = 5
+_SHORTEST = 2  # tokens of a block between others
+_SAYING = (NAME, ARGUMENT, NUMBER, STRING)  # of which it has one
+_LARGEST_GAP = 80  # tokens between two blocks, to either side, in which it is looked for
+_BESIDE = 20  # tokens before the first one and after the last, likewise
 FEWEST_MATCHED = 30  # written tokens, for a segment to say anything at all
 _MIN_SEGMENT = 14  # matched tokens below which a segment is not worth judging
-_GAP_COST = 0.4  # of a token in a gap: a segment is about as dense as a judgement asks
+_GAP_COST = 0.35  # of a token in a gap: a segment is about as dense as a judgement asks
 _PROSE_COST = 0.25  # of a word of prose in a gap
 _ENOUGH_CODE = 40  # tokens of code that stand without their prose
 _GRAM = 6
@@ -143,12 +151,43 @@ def _stretches(text: Tokens, source: Tokens, *, prose: bool, abstract: bool) -> 
     if min(len(ours), len(theirs)) < smallest:
         return []
     left, right = (text.abstract, source.abstract) if abstract else (text.exact, source.exact)
+    blocks = _blocks(left[ours], right[theirs], smallest)
+    if not prose:
+        says = np.isin(text.kinds[ours], _SAYING)
+        blocks = _filled(blocks, text.exact[ours], source.exact[theirs], says)
     return [
         Stretch(
             ours[each.text : each.text + each.size], theirs[each.source : each.source + each.size]
         )
-        for each in _blocks(left[ours], right[theirs], smallest)
+        for each in blocks
     ]
+
+
+def _filled(
+    blocks: list[Block], text: Ids, source: Ids, says: npt.NDArray[np.bool_]
+) -> list[Block]:
+    """The blocks with shorter ones between and beside them that are equal token by token and say something.
+
+    A line between two edits is often shorter than a block has to be where nothing tells where to look.
+    """
+    if not blocks:
+        return []
+    first, last = blocks[0], blocks[-1]
+    start = Block(max(0, first.text - _BESIDE), max(0, first.source - _BESIDE), 0)
+    end = Block(
+        min(len(text), last.text + last.size + _BESIDE),
+        min(len(source), last.source + last.size + _BESIDE),
+        0,
+    )
+    filled: list[Block] = []
+    for before, after in pairwise([start, *blocks, end]):
+        here, there = before.text + before.size, before.source + before.size
+        if max(after.text - here, after.source - there) <= _LARGEST_GAP:
+            short = _blocks(text[here : after.text], source[there : after.source], _SHORTEST)
+            moved = (Block(here + each.text, there + each.source, each.size) for each in short)
+            filled += (each for each in moved if says[each.text : each.text + each.size].any())
+        filled.append(after)
+    return filled[:-1]
 
 
 def _together(code: list[Stretch], prose: list[Stretch]) -> list[Stretch]:
@@ -261,7 +300,7 @@ def _segment(text: Tokens, source: Tokens, run: list[Stretch]) -> Segment:
     borders[np.cumsum([0, *(len(each.text) for each in run[:-1])])] = True
     in_order = np.argsort(text_at)
     same = text.exact[text_at] == source.exact[source_at]
-    exact = _in_long_runs(same, borders)
+    exact = _in_long_runs(same, borders) | _whole(same, borders)
     start, end = int(text_at.min()), int(text_at.max()) + 1
     first, last = int(source_at.min()), int(source_at.max()) + 1
     length, code = end - start, text.kinds[start:end] != PROSE
@@ -299,6 +338,13 @@ def _in_long_runs(
     run = np.cumsum(borders | ~same | _shifted(~same))
     lengths = np.bincount(run, weights=same)
     return same & (lengths[run] >= MIN_EXACT_BLOCK)
+
+
+def _whole(same: npt.NDArray[np.bool_], borders: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which tokens lie in stretches that are equal as a whole, however short."""
+    stretch = np.cumsum(borders)
+    equal: npt.NDArray[np.bool_] = np.bincount(stretch, weights=~same) == 0
+    return equal[stretch]
 
 
 def _longest(flags: npt.NDArray[np.bool_], borders: npt.NDArray[np.bool_]) -> int:

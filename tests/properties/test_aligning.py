@@ -57,6 +57,16 @@ pieces = st.lists(
 )
 
 
+# (how many are kept, how many left out, how many come instead) one after the other make a copy.
+edits = st.lists(
+    st.tuples(
+        st.integers(0, 20), st.integers(0, 6), st.one_of(st.integers(0, 6), st.integers(0, 90))
+    ),
+    min_size=1,
+    max_size=16,
+)
+
+
 def assert_same(text: Tokens, source: Tokens) -> None:
     assert LIBRARY is not None
     ours = straightened(*compared(text, source, LIBRARY))
@@ -75,6 +85,19 @@ def test_any_rows_of_tokens_are_aligned_alike(
     text: list[int], made: list[tuple[int, int, list[int]]]
 ) -> None:
     source = [word for start, size, more in made for word in (*text[start : start + size], *more)]
+    assert_same(tokens(text), tokens(source))
+
+
+@settings(max_examples=400, deadline=None)
+@given(made=edits, seed=st.integers(0, 1 << 32))
+def test_edited_copies_are_aligned_alike(made: list[tuple[int, int, int]], seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    text = draw.integers(0, len(WORDS), 300).tolist()
+    source: list[int] = []
+    at = 60
+    for kept, left_out, more in made:
+        source += text[at : at + kept] + draw.integers(0, len(WORDS), more).tolist()
+        at += kept + left_out
     assert_same(tokens(text), tokens(source))
 
 

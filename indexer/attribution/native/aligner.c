@@ -15,14 +15,14 @@
 #endif
 
 /* As in tokens.py. */
-enum { PROSE = 14, ARGUMENT = 15 };
+enum { NAME = 2, NUMBER = 5, STRING = 6, PROSE = 14, ARGUMENT = 15 };
 
 /* As in alignment.py; costs in quarters of a token. */
 enum {
     MIN_ABSTRACT_BLOCK = 6, MIN_EXACT_BLOCK = 5, FEWEST_MATCHED = 30, MIN_SEGMENT = 14, ENOUGH_CODE = 40,
-    GRAM = 6, CONSISTENCY_CONTEXT = 12, TOKEN_COST = 4, PROSE_COST = 1
+    GRAM = 6, CONSISTENCY_CONTEXT = 12, TOKEN_COST = 4, PROSE_COST = 1, SHORTEST = 2, LARGEST_GAP = 80, BESIDE = 20
 };
-static const double GAP_COST = 0.4, ENOUGH_EXACT = 0.9;
+static const double GAP_COST = 0.35, ENOUGH_EXACT = 0.9;
 
 /* As in fingerprints.py. */
 static const uint64_t BASE = UINT64_C(0x9E3779B97F4A7C15), INVERSE = UINT64_C(0xF1DE83E19937733D);
@@ -271,7 +271,7 @@ typedef struct {
     int64_t n;
 } selection;
 
-/* Runs of at least `smallest` common ids, none crossing. */
+/* Runs of at smaller `smallest` common ids, none crossing. */
 static stretches common_runs(memory *in, selection ours, selection theirs, int smallest) {
     stretches made = {0, 0};
     if (ours.n < smallest || theirs.n < smallest) return made;
@@ -310,9 +310,58 @@ static selection selected(memory *in, const tokens *of, int prose, int abstract)
     return made;
 }
 
+/* Whether there is a name or a literal among some tokens. */
+static int says(const tokens *of, const int32_t *at, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        uint8_t kind = of->kinds[at[i]];
+        if (kind == NAME || kind == ARGUMENT || kind == NUMBER || kind == STRING) return 1;
+    }
+    return 0;
+}
+
+/* The next `n` of a selection from one place on, with their exact ids. */
+static selection between(memory *in, const tokens *of, selection all, int64_t start, int64_t n) {
+    selection made = {take(in, n, sizeof *made.ids), all.at + start, n};
+    for (int64_t i = 0; i < made.n; i++) made.ids[i] = of->exact[made.at[i]];
+    return made;
+}
+
+static int64_t smaller(int64_t one, int64_t other) { return one < other ? one : other; }
+static int64_t larger(int64_t one, int64_t other) { return one > other ? one : other; }
+
+/* The stretches with shorter ones between and beside them that are equal token by token and say something. */
+static stretches filled(
+    memory *in, const tokens *text, const tokens *source, selection ours, selection theirs, stretches of
+) {
+    if (!of.n) return of;
+    stretches made = {take(in, smaller(ours.n, theirs.n) + 2, sizeof *made.of), 0};
+    int64_t here = larger(0, of.of[0].text - ours.at - BESIDE);
+    int64_t there = larger(0, of.of[0].source - theirs.at - BESIDE);
+    for (int64_t k = 0; k <= of.n; k++) {
+        int last = k == of.n;
+        int64_t end = last ? smaller(ours.n, here + BESIDE) : of.of[k].text - ours.at;
+        int64_t other_end = last ? smaller(theirs.n, there + BESIDE) : of.of[k].source - theirs.at;
+        int64_t n = end - here, m = other_end - there;
+        if (smaller(n, m) >= SHORTEST && larger(n, m) <= LARGEST_GAP) {
+            taken *since = in->last;
+            selection left = between(in, text, ours, here, n), right = between(in, source, theirs, there, m);
+            stretches found = common_runs(in, left, right, SHORTEST);
+            for (int64_t i = 0; i < found.n; i++)
+                if (says(text, found.of[i].text, found.of[i].n)) made.of[made.n++] = found.of[i];
+            give_back(in, since);
+        }
+        if (last) break;
+        made.of[made.n++] = of.of[k];
+        here = end + of.of[k].n;
+        there = other_end + of.of[k].n;
+    }
+    return made;
+}
+
 static stretches stretches_of(memory *in, const tokens *text, const tokens *source, int prose, int abstract) {
     selection ours = selected(in, text, prose, abstract), theirs = selected(in, source, prose, abstract);
-    return common_runs(in, ours, theirs, abstract || prose ? MIN_ABSTRACT_BLOCK : MIN_EXACT_BLOCK);
+    stretches found = common_runs(in, ours, theirs, abstract || prose ? MIN_ABSTRACT_BLOCK : MIN_EXACT_BLOCK);
+    return prose ? found : filled(in, text, source, ours, theirs, found);
 }
 
 static int64_t n_tokens(stretches of) {
@@ -458,7 +507,8 @@ static void take_segment(alignment *it, const stretch *run, int64_t n_run, int s
         if (!same[i]) continue;
         while (end < n && same[end] && !begins[end]) end++;
         if (end - i > made.exact_run) made.exact_run = end - i;
-        for (int64_t k = i; k < end && end - i >= MIN_EXACT_BLOCK; k++) {
+        int whole = begins[i] && (end == n || begins[end]);
+        for (int64_t k = i; k < end && (whole || end - i >= MIN_EXACT_BLOCK); k++) {
             exact[k] = 1;
             n_exact++;
             exact_code += text->kinds[ours[k]] != PROSE;

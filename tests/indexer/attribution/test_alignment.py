@@ -6,6 +6,8 @@ from indexer.attribution.alignment import Segment, align
 from indexer.attribution.lexing import lexer_of
 from tests.indexer.attribution.conftest import CLUSTER, FOREIGN, LEDGER
 
+FOREIGN_LINE = "    gauge.paint(needle, 'amber')"
+
 
 def aligned(text: str, source: str) -> list[Segment]:
     lexer = lexer_of("python")
@@ -52,6 +54,43 @@ def test_an_inserted_and_a_deleted_line_cost_only_themselves() -> None:
     (segment,) = aligned("\n".join(lines), LEDGER)
 
     assert 0.8 < segment.exact_share < 1
+
+
+def matched(text: str, source: str) -> set[str]:
+    """The lines of a text of which something matches."""
+    (segment,) = aligned(text, source)
+    numbers = lexer_of("python").tokens(text).lines[segment.matched]
+    return {text.splitlines()[number].strip() for number in numbers.tolist()}
+
+
+def test_a_short_line_between_two_edits_is_found() -> None:
+    lines = LEDGER.splitlines()
+    short = lines.index("    wrong = []")
+    lines[short - 1] = lines[short + 1] = FOREIGN_LINE
+
+    assert "wrong = []" in matched("\n".join(lines), LEDGER)
+
+
+def test_a_copy_ends_with_its_last_short_line_after_an_edit() -> None:
+    source = LEDGER.rstrip() + ", totals"
+    *lines, _, last = source.splitlines()
+
+    assert "return wrong, totals" in matched("\n".join([*lines, FOREIGN_LINE, last]), source)
+
+
+def test_a_copy_begins_with_its_first_short_line_before_an_edit() -> None:
+    first, second, *rest = LEDGER.splitlines()[2:]
+    source = "\n".join([first, second, *rest])
+
+    assert "totals = {}" in matched("\n".join([first, FOREIGN_LINE, *rest]), source)
+
+
+def test_marks_alone_between_edits_are_no_match() -> None:
+    before, after = LEDGER.split("    wrong = []\n")
+    source = f"{before}    return {{'z': [[], wet]}}\n{after}"
+    text = f"{before}    kept = [[], {{}}]\n{after}"
+
+    assert "kept = [[], {}]" not in matched(text, source)
 
 
 def test_a_dropped_docstring_does_not_count_against_the_code() -> None:

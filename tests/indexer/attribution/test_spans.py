@@ -98,6 +98,17 @@ def test_a_bracket_on_a_line_of_its_own_ends_a_copy(tmp_path: Path) -> None:
     assert source_lines(source, match) + "\n" == CALL
 
 
+def test_a_copy_with_edited_lines_reaches_its_last_short_line(tmp_path: Path) -> None:
+    copied = LEDGER.rstrip() + ", totals"
+    *lines, _, last = copied.splitlines()
+    text = "\n".join([*lines, "    gauge.paint(needle, 'amber')", last])
+    source = f"{FOREIGN}\n{copied}\n"
+    (match,) = index_of(tmp_path, source).check_document(text, language="python")
+
+    assert text_lines(text, match) == text
+    assert source_lines(source, match) == copied
+
+
 def test_the_marks_of_a_remark_belong_to_it(tmp_path: Path) -> None:
     remark = '"""\nCloses what the harbour master left open, and weighs the crates.\n"""\n'
     source = f"import os\n\n{remark}{LEDGER}"
