@@ -45,7 +45,7 @@ def build_own_index(
     """
     roots = _roots(paths)
     names = {root: package for package, root in roots.items()}
-    found = gather(paths, looked_at=seen, package_of=names.__getitem__, any_syntax=True)
+    found = gather(paths, looked_at=seen, package_of=names.__getitem__, as_it_is=True)
     folder = own_indexes_folder() / name
     documents = _named(found.documents, roots)
     with scratch(folder) as place:

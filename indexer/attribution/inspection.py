@@ -10,7 +10,6 @@ from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from indexer.attribution.decoding import NoText, decoded, is_minified
 from indexer.attribution.embedded import language_as_checked
 from indexer.attribution.federation import open_indexes
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
@@ -18,6 +17,7 @@ from indexer.attribution.index import AttributionIndex
 from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
 from indexer.attribution.projects import folders_around, named_in, own_packages
+from indexer.decoding import NoText, decoded, is_minified
 from indexer.processes import interrupts_held, work_for_the_parent
 
 LARGEST = 1 << 20  # bytes; larger files are data or bundles

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from indexer import IndexUnavailable, Match, match_json, open_indexes
 from indexer.attribution.changes import Changes, UnknownRevision, changes_since
-from indexer.attribution.decoding import decoded
 from indexer.attribution.ignoring import IgnoreFileUnusable, add_ignored, ignore_file
 from indexer.attribution.inspection import (
     Finding,
@@ -28,6 +27,7 @@ from indexer.attribution.licensing import COPYLEFT, UNKNOWN, class_of
 from indexer.attribution.sarif import NoLog, Run, fingerprint_of, fingerprints_in, sarif
 from indexer.attribution.selecting import NoSuchFile, files_of
 from indexer.curation.progress import Bar
+from indexer.decoding import decoded
 from indexer.git import GitFailed, git
 
 _PATIENCE_S = 2.0  # from which a bar tells that something is going on

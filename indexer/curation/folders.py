@@ -22,6 +22,7 @@ from indexer.curation.filters import (
 )
 from indexer.curation.parameters import Parameters
 from indexer.curation.redaction import redact
+from indexer.decoding import NoText, decoded
 from indexer.document import Document, content_hash
 from indexer.git import GitFailed, git, listed
 from indexer.languages import language_of
@@ -82,16 +83,15 @@ def gather(
     package_of: Callable[[Path], str] = folder_name,
     languages: Sequence[str] = (),
     parameters: Parameters | None = None,
-    any_syntax: bool = False,
+    as_it_is: bool = False,
     looked_at: Callable[[int], None] = lambda _: None,
 ) -> Gathered:
     """Read files and folders; `looked_at` is told how many files were.
 
-    Where git is there, what it ignores is left out. `any_syntax` takes Python that this Python cannot parse:
-    newer, older, or a template of some. Raises NothingToRead.
+    Where git is there, what it ignores is left out. `as_it_is` takes texts that are not UTF-8 as well, and
+    Python that this Python cannot parse: newer, older, or a template of some. Raises NothingToRead.
     """
     parameters = parameters or Parameters()
-    steps = [step for step in _QUALITY if not (any_syntax and step is check_syntax)]
     dropped: list[Dropped] = []
     redactions: Counter[str] = Counter()
     documents: dict[str, Document] = {}
@@ -109,7 +109,7 @@ def gather(
                 continue
             places.add(item.place)
             size = _size(item.place)
-            outcome = _document(item, size, languages, parameters, redactions, steps)
+            outcome = _document(item, size, languages, parameters, redactions, as_it_is=as_it_is)
             if isinstance(outcome, Document) and outcome.sha256 in documents:
                 outcome = Drop("duplicate", documents[outcome.sha256].path)
             if isinstance(outcome, Drop):
@@ -163,7 +163,8 @@ def _document(
     languages: Sequence[str],
     parameters: Parameters,
     redactions: Counter[str],
-    steps: Sequence[Callable[[Document, Parameters], Drop | None]],
+    *,
+    as_it_is: bool,
 ) -> Document | Drop:
     """All steps in order; the first drop ends it."""
     if drop := check_path(file.path, "folder", held_out=True):
@@ -171,7 +172,7 @@ def _document(
     language = language_of(file.path) or ""
     if languages and language not in languages:
         return Drop("other_language", language)
-    text = _text(file.place, size, parameters)
+    text = _text(file.place, size, parameters, as_it_is=as_it_is)
     if isinstance(text, Drop):
         return text
     own = provenance.header_license(text, parameters.header_chars)
@@ -187,7 +188,9 @@ def _document(
         language=language,
         sha256="",
     )
-    for step in steps:
+    for step in _QUALITY:
+        if as_it_is and step is check_syntax:
+            continue
         if drop := step(document, parameters):
             return drop
     exercise = benchmarks.packaged().match(text, parameters.benchmark_share)
@@ -198,15 +201,16 @@ def _document(
     return replace(document, text=text, sha256=content_hash(text))
 
 
-def _text(place: Path, size: int, parameters: Parameters) -> str | Drop:
-    """UTF-8 with LF line ends and without a byte order mark."""
+def _text(place: Path, size: int, parameters: Parameters, *, as_it_is: bool) -> str | Drop:
+    """With LF line ends and without a byte order mark."""
     if not parameters.min_bytes <= size <= parameters.max_bytes:
         return Drop("too_large" if size > parameters.max_bytes else "too_small", str(size))
     try:
-        text = place.read_bytes().decode("utf-8-sig")
+        data = place.read_bytes()
+        text = decoded(data) if as_it_is else data.decode("utf-8-sig")
     except OSError as error:
         return Drop("unreadable", str(error))
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, NoText):
         return Drop("not_utf8")
     if "\0" in text:
         return Drop("not_utf8", "a zero byte")

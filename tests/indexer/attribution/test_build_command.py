@@ -103,6 +103,16 @@ def test_python_that_this_python_cannot_parse_is_indexed(shop: Path, line: str) 
     assert found.source.path == "old.py"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_ones_own_code_is_read_in_the_encoding_that_it_has(shop: Path, encoding: str) -> None:
+    (shop / "old.py").write_bytes(f"# größer\n{CLUSTER}".encode(encoding))
+
+    assert index.main(["build", "--from", str(shop), "--jobs", "1"]) == 0
+    built = AttributionIndex.open(own_indexes_folder() / "shop")
+    (found,) = built.check_document(CLUSTER, language="python")
+    assert built.source_text(found.source) == f"# größer\n{CLUSTER}"
+
+
 def test_of_many_folders_without_git_a_few_are_named(
     shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.attribution.decoding import NoText, decoded, is_minified
+from indexer.decoding import NoText, decoded, is_minified
 
 TEXTS = {
     "UTF-8": ("# café €\n".encode(), "# café €\n"),
