@@ -9,7 +9,7 @@ _SAYS = re.compile(
     r"""[ \t]*(?:\#+|//+!?|/?\*+|--|<!--|;+|%+|\"\"\")[\s\#*]*(?:  # a remark that begins with
         @(?:auto)?generated\b
         | (?:[\w-]+[ ]){0,5}auto(?:matically)?[- ]?generated\b
-        | (?:(?:this|the|code|file|form|module|stub|source)\b[\w ]{0,30}[ ])?generated[ ](?:by|from|with|using|on|at)\b
+        | (?:(?:this|the|code|file|form|module|stub|source)\b[\w ]{0,30}[ ])?generated[ ](?:by|from|with|using|on|at)[ ]+[^\s*]
         | do[ ]not[ ](?:edit|modify|change)\b
         | .*\bdo[ ]not[ ]edit\b
     )""",

@@ -39,6 +39,7 @@ def test_what_generators_write_is_told(text: str) -> None:
     [
         "",
         "# Values are generated lazily here.\n",
+        "interface Sent {\n    /** The envelope the message was generated with */\n    envelope: Envelope;\n",
         " * @param id of the control, generated automatically if none is given\n",
         "def generated_by(user):\n    return user.do_not_edit\n",
         "x = 1\n" * 60 + SAID,
