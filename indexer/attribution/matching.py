@@ -16,7 +16,7 @@ from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Common, 
 from indexer.attribution.library import REPEATS, Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.regions import Chain, Hits, chains, common
-from indexer.attribution.spans import Found, Span, beside, united, whole_lines, without_accidents
+from indexer.attribution.spans import Found, Span, beside, trimmed, united, whole_lines
 from indexer.attribution.tokens import PROSE, Tokens
 
 # How far past its hits a text is aligned, in tokens, and the source before and after, in lines: a last gram itself
@@ -180,7 +180,7 @@ class _Search:
                 lines = source.lines[moved.partners]
                 same = len(moved.equal) / len(moved.matched)
                 found = Found(verdict, file, moved.matched, lines, part.covered, same)
-                yield found.part(without_accidents(tokens, source, moved), tokens)
+                yield trimmed(found, tokens, source, moved)
 
 
 def _is_own(file: File, question: Question) -> bool:

@@ -36,7 +36,8 @@ _SAYS = np.zeros(32, bool)  # by kind, whether it tells one line from another
 _SAYS[[NAME, ARGUMENT, NUMBER, STRING, PROSE]] = True
 # What stands on a line for itself without being a token: round brackets, and the marks of prose.
 _CLOSING = re.compile(r"[ \t]*[)(;,\\][ \t)(;,\\]*")
-_PROSE_MARKS = re.compile(r"[ \t]*(?:[rRuU]?\"\"\"|[rRuU]?'''|/\*+!?|\*+/)[ \t)(;,\\]*")
+_OPENING = re.compile(r"[ \t]*(?:[rRuU]?\"\"\"|[rRuU]?'''|/\*+!?)[ \t(]*")
+_ENDING = re.compile(r"[ \t]*(?:\"\"\"|'''|\*+/)[ \t)(;,\\]*")
 
 
 class Span(NamedTuple):
@@ -82,6 +83,13 @@ class Found:
         return self.verdict.tier == WARNING, self.verdict.matched * similarity
 
 
+def trimmed(found: Found, text: Tokens, source: Tokens, segment: Segment) -> Found:
+    """A finding of a segment without edges that match by accident, and with the remark right above it."""
+    kept = without_accidents(text, source, segment)
+    partner = int(segment.partners[kept][0])
+    return _with_remark(found.part(kept, text), text, source, partner)
+
+
 def without_accidents(text: Tokens, source: Tokens, segment: Segment) -> npt.NDArray[np.bool_]:
     """Which pairs of a segment are left when lines at its edges go of which most does not match.
 
@@ -103,6 +111,27 @@ def without_accidents(text: Tokens, source: Tokens, segment: Segment) -> npt.NDA
                     kept &= ~on
     enough = int(text.sizes[segment.matched[kept]].sum()) >= FEWEST_MATCHED
     return kept if enough else np.ones(len(fits), bool)
+
+
+def _with_remark(found: Found, text: Tokens, source: Tokens, partner: int) -> Found:
+    """A finding with the words of a remark right above, as both sides have them: a short one makes no run of its own.
+
+    `partner` is the token of the source that its first token matches.
+    """
+    above, start = 0, found.start
+    while (
+        above < min(start, partner)
+        and text.kinds[start - above - 1] == source.kinds[partner - above - 1] == PROSE
+        and text.exact[start - above - 1] == source.exact[partner - above - 1]
+    ):
+        above += 1
+    if not above:
+        return found
+    return replace(
+        found,
+        tokens=np.concatenate([np.arange(start - above, start), found.tokens]),
+        lines=np.concatenate([source.lines[partner - above : partner], found.lines]),
+    )
 
 
 def _fits(text: Tokens, source: Tokens, segment: Segment) -> npt.NDArray[np.bool_]:
@@ -206,11 +235,10 @@ def whole_lines(found: Span, lines: Sequence[str], *, prose: tuple[bool, bool]) 
     A call ends with its bracket, and a remark begins and ends with its marks; `prose` says whether it does so.
     """
     first, last = found
-    while first and prose[0] and _PROSE_MARKS.fullmatch(lines[first - 1]):
+    while first and prose[0] and _OPENING.fullmatch(lines[first - 1]):
         first -= 1
     while last + 1 < len(lines) and (
-        _CLOSING.fullmatch(lines[last + 1])
-        or (prose[1] and _PROSE_MARKS.fullmatch(lines[last + 1]))
+        _CLOSING.fullmatch(lines[last + 1]) or (prose[1] and _ENDING.fullmatch(lines[last + 1]))
     ):
         last += 1
     return Span(first, last)

@@ -52,7 +52,7 @@ def test_what_remarks_below_say_does_not_make_code_a_text(
 ) -> None:
     text = typed + REMARKED
     (match, *_) = index.check_document(text, language="javascript")
-    first = text[: text.index("export")].count("\n") + 1
+    first = text[: text.index("// Retries")].count("\n") + 1
 
     assert (match.source.package, match.start_line) == ("patience", first)
 

@@ -163,3 +163,14 @@ def test_every_copy_of_a_passage_is_named_however_many(
 
     assert [each.start_line for each in matches] == [1 + step * number for number in range(times)]
     assert {each.source.end_line for each in matches} == {LEDGER.count("\n")}
+
+
+def test_a_short_remark_above_belongs_to_it_where_both_sides_have_it(tmp_path: Path) -> None:
+    source = f"import os\n\n# Internal.\n{LEDGER}"
+    index = index_of(tmp_path, source)
+    (match,) = index.check_document(f"{FOREIGN}\n\n# Internal.\n{LEDGER}", language="python")
+    (other,) = index.check_document(f"{FOREIGN}\n\n# Another.\n{LEDGER}", language="python")
+
+    assert match.start_line == FOREIGN.count("\n") + 3
+    assert match.source.start_line == 3
+    assert (other.start_line, other.source.start_line) == (match.start_line + 1, 4)
