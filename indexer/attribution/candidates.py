@@ -27,7 +27,6 @@ _SHORTEST_NAME = 3
 _RARE = 100  # chunks with a name; one that more have says little
 _CACHED_NAMES = 1 << 16
 _FEW_CHUNKS = 1 << 17  # rarity is told as in a corpus of this many at least
-_COMPANIES = 1 << 14  # places in a table of chunks
 _FEWEST = 3  # names, or runs of tokens, that speak for one place
 _ENOUGH_BITS = 36.0
 _NOWHERE: Lines = np.zeros(0, np.uint32)
@@ -225,12 +224,13 @@ def _in_company(votes: Votes) -> Votes:
     """
     what = (votes.what - votes.what.min(initial=0)).astype(np.uint64)
     different = firsts(votes.lines.astype(np.uint64) << np.uint64(32) | what)
+    places = 1 << (4 * len(different)).bit_length()
     # Of two chunks in a row the numbers are, too, wherever their file begins.
-    chunk = (votes.lines // np.uint32(CHUNK_LINES) % np.uint32(_COMPANIES)).astype(np.intp)
-    count = np.bincount(chunk[different], minlength=_COMPANIES)
-    enough = count + np.maximum(np.roll(count, 1), np.roll(count, -1)) >= _FEWEST
+    chunk = (votes.lines // np.uint32(CHUNK_LINES) % np.uint32(places)).astype(np.intp)
+    count = np.bincount(chunk[different], minlength=places)
+    beside = np.maximum(count[chunk - 1], count[(chunk + 1) % places])
     # The first lines of the corpus may be taken for the line before them.
-    kept = enough[chunk] | (votes.lines < 2 * CHUNK_LINES)
+    kept = (count[chunk] + beside >= _FEWEST) | (votes.lines < 2 * CHUNK_LINES)
     return Votes(votes.at[kept], votes.lines[kept], votes.what[kept], votes.bits[kept])
 
 
