@@ -1,4 +1,4 @@
-"""Whether a text says of itself that a program wrote it."""
+"""Whether a text says of itself that a program wrote it, or is what only programs begin so."""
 
 import re
 from collections.abc import Sequence
@@ -15,11 +15,14 @@ _SAYS = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+# Django's and Alembic's steps from one schema to the next, which lose their first line when they are tidied.
+_IS = re.compile(r"class Migration\(migrations\.Migration\):|down_revision\b[^=]*= ")
 
 
 def is_generated(lines: Sequence[str]) -> bool:
-    """Whether a remark on the first of these lines says so, in the words that generators use."""
-    return any(map(_SAYS.match, lines[:TOP]))
+    """Whether one of the first of these lines says or shows so, in the words that generators use."""
+    top = lines[:TOP]
+    return any(map(_SAYS.match, top)) or any(map(_IS.match, top))
 
 
 def says_it_is_generated(text: str) -> bool:

@@ -1,34 +1,17 @@
 """When is a correspondence worth a warning? A score that was fitted, and what is too plain to count."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from math import log1p
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment
-from indexer.attribution.compiled_rows import firsts
-from indexer.attribution.fingerprints import grams
-from indexer.attribution.phrases import foreseen
-from indexer.attribution.rarity import RAREST, bits_of
-from indexer.attribution.tokens import (
-    ARGUMENT,
-    CALLED,
-    CLOSE,
-    COMMA,
-    KEPT,
-    NAME,
-    NUMBER,
-    OPEN,
-    PROSE,
-    STRING,
-    Ids,
-    Tokens,
-    word_id,
-)
+from indexer.attribution.features import Common, apparent, bounds, share, unforeseen
+from indexer.attribution.phrases import shipped
+from indexer.attribution.tokens import ARGUMENT, CALLED, COMMA, KEPT, NAME, PROSE, Tokens, word_id
 
 WARNING, INFORMATION = "warning", "information"
 VERBATIM, RENAMED, MODIFIED = "verbatim", "renamed", "modified"
@@ -50,11 +33,7 @@ _LICENCE_MENTIONS = 3
 _IMPORTS = np.array([word_id("import"), word_id("from")], np.uint64)
 _DECLARES = np.array([word_id(word) for word in ("var", "let", "const")], np.uint64)
 _REQUIRE = np.uint64(word_id("require"))
-_SAYING = 6.0  # bits of a name that is no mere i or self
 _WORDS = (NAME, ARGUMENT, KEPT, CALLED, PROSE)
-_IS_NAME, _IS_BRACKET = (
-    np.isin(np.arange(16), kinds) for kinds in ((NAME, ARGUMENT), (OPEN, CLOSE))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +68,6 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
-    """How common the tokens of a text are in the corpus; the arrays have one entry per token."""
-
-    exact: npt.NDArray[
-        np.bool_
-    ]  # whether it lies under a fingerprint that unrelated packages share
-    abstract: npt.NDArray[np.bool_]
-    rare: npt.NDArray[np.float64]  # bits that a name of few passages says beyond any rare word
-    ids: Ids  # the exact ones; those of the text may be made like what it is compared with
-
-
-@dataclass(frozen=True, slots=True)
 class Scale:
     """What each feature weighs, and from which score a segment is worth telling.
 
@@ -113,8 +80,18 @@ class Scale:
     warning: float
     information: float
 
-    def score(self, values: dict[str, float]) -> float:
-        return self.intercept + sum(self.weights[name] * value for name, value in values.items())
+    def score(self, values: Mapping[str, float]) -> float:
+        return self.intercept + sum(
+            weight * values[name] for name, weight in self.weights.items() if name in values
+        )
+
+    def most(self, seen: Mapping[str, float], bounds: Mapping[str, tuple[float, float]]) -> float:
+        """The highest score there is with some values and the others within bounds."""
+        return self.score(seen) + sum(
+            max(weight * limit for limit in bounds[name])
+            for name, weight in self.weights.items()
+            if name in bounds
+        )
 
 
 @cache
@@ -129,27 +106,31 @@ def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
     limits, fitted = Thresholds(), scale()
     if not is_weighed(segment, common, limits):
         return None
-    seen = _apparent(text, segment, common)
-    if fitted.score(seen | _unheard_of(segment)) < fitted.information:
-        return None  # which spares most of what is aligned the harder question
-    score = fitted.score(seen | _unforeseen(text, segment, common))
+    part = text.part(segment.text_start, segment.text_end)
+    if _is_licence(part, limits):  # which no score is about
+        is_told = segment.exact_share >= limits.exact_plain
+        return _verdict(INFORMATION, part, segment, limits) if is_told else None
+    seen = apparent(text, segment, common)
+    if fitted.most(seen, bounds(segment)) < fitted.information:
+        return None  # which spares much of what is aligned the harder question
+    score = fitted.score(seen | unforeseen(text, segment, common, shipped()))
     if score < fitted.information:
         return None
-    part = text.part(segment.text_start, segment.text_end)
     beyond = score - fitted.warning
-    warns = (
-        beyond >= 0
-        and _is_anybodys(part, segment, limits)
-        and _imports(part)
-        < (limits.imports if beyond >= limits.many_imports_score else limits.many_imports)
-    )
+    warns = beyond >= 0 and may_warn(part, segment, limits, beyond)
+    return _verdict(WARNING if warns else INFORMATION, part, segment, limits)
+
+
+def _verdict(tier: str, part: Tokens, segment: Segment, limits: Thresholds) -> Verdict:
     exact, renamed = segment.exact_share, segment.renamed_share
-    return Verdict(
-        WARNING if warns else INFORMATION,
-        _kind(part, segment, limits),
-        max(exact, renamed) if _has_names(part) else exact,
-        _matched(segment),
-    )
+    similarity = max(exact, renamed) if _has_names(part) else exact
+    return Verdict(tier, _kind(part, segment, limits), similarity, _matched(segment))
+
+
+def may_warn(part: Tokens, segment: Segment, limits: Thresholds, beyond: float) -> bool:
+    """Whether a segment may be warned of whose score is this much beyond a warning's: it is somebody's, and code."""
+    imports = limits.imports if beyond >= limits.many_imports_score else limits.many_imports
+    return _is_anybodys(part, segment, limits) and _imports(part) < imports
 
 
 def is_weighed(segment: Segment, common: Common, limits: Thresholds) -> bool:
@@ -158,90 +139,12 @@ def is_weighed(segment: Segment, common: Common, limits: Thresholds) -> bool:
     return (
         _matched(segment) >= FEWEST_MATCHED
         and max(segment.exact_grams, segment.abstract_grams) >= limits.grams
-        and min(_share(common.exact[here]), _share(common.abstract[here])) <= limits.idiom
+        and min(share(common.exact[here]), share(common.abstract[here])) <= limits.idiom
     )
 
 
 def _matched(segment: Segment) -> int:
     return max(segment.exact, segment.abstract)
-
-
-def features(text: Tokens, segment: Segment, common: Common) -> dict[str, float]:
-    """What speaks for a segment and against it. Sizes count by their logarithms: twice as long, as much more."""
-    return _apparent(text, segment, common) | _unforeseen(text, segment, common)
-
-
-def _apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]:
-    """What the segment itself shows."""
-    here = slice(segment.text_start, segment.text_end)
-    kinds, exact = text.kinds[here], text.exact[here]
-    code = kinds != PROSE
-    tokens = max(1, _count(code))
-    equal = segment.equal[np.unique(text.exact[segment.equal], return_index=True)[1]]
-    said = bits_of(text.exact[equal])
-    names = _IS_NAME[text.kinds[equal]]
-    triples = grams(exact[code], 3)
-    return {
-        "rare names": log1p(float(common.rare[equal].sum())),
-        "exact": log1p(segment.exact),
-        "abstract": log1p(segment.abstract),
-        "exact run": log1p(segment.exact_run),
-        "abstract run": log1p(segment.abstract_run),
-        "blocks": log1p(1 + _count(segment.matched[1:] - segment.matched[:-1] > 1)),
-        "lines": log1p(int(text.lines[segment.text_end - 1] - text.lines[segment.text_start]) + 1),
-        "exact share": segment.exact_share,
-        "renamed share": segment.renamed_share,
-        "equal share": len(segment.equal) / max(1, len(segment.matched)),
-        "consistency": segment.consistency,
-        "whole": float(segment.exact_share >= 0.95),
-        "replaced": float(segment.exact_share < 0.7),
-        "left out": log1p(max(0, segment.left_out)),
-        "prose": segment.prose,
-        "exact idiom": _share(common.exact[here]),
-        "abstract idiom": _share(common.abstract[here]),
-        "names": log1p(_count(names)),
-        "known names": log1p(_count(names & (said >= _SAYING))),
-        "strings": log1p(_count((text.kinds[equal] == STRING) & (said >= RAREST))),
-        "share of names": _count(_IS_NAME[kinds[code]]) / tokens,
-        "share of numbers": _count(kinds == NUMBER) / tokens,
-        "commas": _share(kinds == COMMA),
-        "brackets": _share(_IS_BRACKET[kinds]),
-        "variety": len(firsts(triples)) / max(1, len(triples)),
-    }
-
-
-def _count(which: npt.NDArray[np.bool_]) -> int:
-    return int(np.count_nonzero(which))
-
-
-def _share(which: npt.NDArray[np.bool_]) -> float:
-    return _count(which) / len(which)
-
-
-def _unheard_of(segment: Segment) -> dict[str, float]:
-    """The most that can be unforeseen."""
-    said = log1p(RAREST * len(segment.equal))
-    return {"unforeseen": said, "phrases": 1.0}
-
-
-def _unforeseen(text: Tokens, segment: Segment, common: Common) -> dict[str, float]:
-    """How far the code that is equal follows from what many write."""
-    here = slice(segment.text_start, segment.text_end)
-    code = text.kinds[here] != PROSE
-    same = np.zeros(len(code), bool)
-    same[segment.equal - segment.text_start] = True
-    same, ids = same[code], common.ids[here][code]
-    if not same.any():
-        return {"unforeseen": 0.0, "phrases": 0.0}
-    bits, run = foreseen(ids)
-    # What is repeated says nothing more.
-    first = np.zeros(len(ids), bool)
-    first[0] = True
-    first[1 + firsts(grams(ids, 2))] = True
-    return {
-        "unforeseen": log1p(float(bits[same & first].sum())),
-        "phrases": float(run[same].mean()),
-    }
 
 
 def _kind(part: Tokens, segment: Segment, limits: Thresholds) -> str:

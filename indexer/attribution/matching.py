@@ -11,8 +11,9 @@ from indexer.attribution.aligning import align
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment
 from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
 from indexer.attribution.catalogue import File, plain_name
+from indexer.attribution.features import Common
 from indexer.attribution.generated import TOP, is_generated
-from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Common, Verdict
+from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Verdict
 from indexer.attribution.library import REPEATS, Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.regions import Chain, Hits, chains, common

@@ -1,109 +1,110 @@
 """How much was to be expected of code? A table of the short runs of tokens that several packages write alike.
 
-What everybody writes is foreseen token by token from the few before it, however rare each name may be; a copy is
-not. The table was counted over packages of the corpus, by `footnote eval attribution --fit`, as that of rarity.py.
+What everybody writes goes on as others have written it, however rare each name may be; a copy does not. The table
+was counted over packages of the corpus and others, by `footnote eval attribution --fit`, as that of rarity.py.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.attribution.compiled_rows import compiled, told
+from indexer.attribution.compiled_rows import Heads, compiled, told
 from indexer.attribution.fingerprints import grams
-from indexer.attribution.rarity import bits_of
 from indexer.attribution.tokens import Ids
 
 TABLE = "phrases.npz"
 LENGTHS = (2, 3, 4, 5, 6)  # tokens
-FEWEST = 3  # packages that have a phrase of the table
-_ANYWHERE = 128.0  # packages that a pair of tokens is compared with
+FEWEST = 4  # packages that have a phrase of the table
+_SIZES = np.array(LENGTHS, np.uint8)[:, None]
 _STEP = 0xFFFF  # from one entry of the table to the next, at most
 
-Counts = npt.NDArray[np.float64]
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """What many write: the upper halves of the hashes of its phrases, in their order."""
+
+    heads: Heads
+    ones: npt.NDArray[np.uint8]  # as many
+
+    def longest(self, ids: Ids) -> npt.NDArray[np.uint8]:
+        """For each token of a row, how long the longest phrase is that ends with it: 1 where none does."""
+        library = compiled()
+        if library is not None and len(self.heads):
+            known = told(library, self.heads, self.ones, ids, LENGTHS)
+        else:
+            known = self._known(ids)
+        longest: npt.NDArray[np.uint8] = (known * _SIZES).max(axis=0, initial=1)
+        return longest
+
+    def _known(self, ids: Ids) -> npt.NDArray[np.uint8]:
+        """By length and token, whether a phrase of that length ends there."""
+        known = np.zeros((len(LENGTHS), len(ids)), np.uint8)
+        for number, length in enumerate(LENGTHS):
+            found = np.isin(_heads(grams(ids, length)), self.heads)
+            known[number, len(ids) - len(found) :] = found
+        return known
 
 
-class Foreseen(NamedTuple):
-    """How far each token of a row follows from those before it."""
-
-    bits: Counts  # that it says beyond them
-    run: Counts  # tokens of the longest phrase that ends with it: 1 where none does
+def phrases_of(heads: Heads) -> Phrases:
+    """Those with such heads, which are in their order."""
+    return Phrases(heads, np.ones(len(heads), np.uint8))
 
 
-def foreseen(ids: Ids) -> Foreseen:
-    """What each of these tokens says beyond those before it; the longest phrases and the most common decide."""
-    here = _packages(ids)
-    before = np.ones_like(here)
-    before[0] = _ANYWHERE
-    before[1:, 1:] = here[:-1, :-1]
-    known = here > 0
-    here = np.maximum(here, 1.0)
-    said = np.where(known, np.log2(np.maximum(before, here) / here), np.inf)
-    run = np.where(known, np.array(LENGTHS, np.float64)[:, None], 1.0)
-    return Foreseen(np.minimum(bits_of(ids), said.min(axis=0)), run.max(axis=0))
-
-
-def _packages(ids: Ids) -> Counts:
-    """In how many packages the phrase of each length is that ends with each token, by length and token.
-
-    0 where few have it.
-    """
-    heads, packages = _table()
-    library = compiled()
-    if library is not None:
-        return told(library, heads, packages, ids, LENGTHS).astype(np.float64)
-    rows = [_heads(ids, length) for length in LENGTHS]
-    asked = np.concatenate(rows)
-    at = np.minimum(np.searchsorted(heads, asked), len(heads) - 1)
-    found = np.where(heads[at] == asked, packages[at], 0)
-    every = np.zeros((len(LENGTHS), len(ids)))
-    start = 0
-    for number, row in enumerate(rows):
-        every[number, len(ids) - len(row) :] = found[start : start + len(row)]
-        start += len(row)
-    return every
-
-
-def _heads(ids: Ids, length: int) -> npt.NDArray[np.uint32]:
-    return (grams(ids, length) >> np.uint64(32)).astype(np.uint32)
+def _heads(hashes: Ids) -> Heads:
+    return (hashes >> np.uint64(32)).astype(np.uint32)
 
 
 @cache
-def _table() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
-    data = files("indexer.attribution").joinpath(TABLE).read_bytes()
-    with np.load(BytesIO(data), allow_pickle=False) as table:
-        return np.cumsum(table["steps"], dtype=np.uint32), table["packages"]
+def shipped() -> Phrases:
+    """Those that were counted for everybody."""
+    return read(files("indexer.attribution").joinpath(TABLE).read_bytes())
+
+
+def read(data: bytes) -> Phrases:
+    """The table as write() left it."""
+    with np.load(BytesIO(data), allow_pickle=False) as kept:
+        return phrases_of(np.cumsum(kept["steps"], dtype=np.uint32))
+
+
+def write(phrases: Phrases, to: Path) -> None:
+    """Writes a table for read()."""
+    # Entries that are no phrases keep the steps from one to the next small enough for two bytes.
+    between = np.arange(0, 1 << 32, _STEP, dtype=np.uint32)
+    heads = np.union1d(phrases.heads, between)
+    np.savez(to, steps=np.diff(heads, prepend=np.uint32(0)).astype(np.uint16))
 
 
 class Counter:
-    """Counts in how many packages each phrase is; their code comes package by package, in any order."""
+    """Counts in how many packages each phrase is; those whose code comes at a stretch are counted soonest."""
 
     def __init__(self) -> None:
-        self._of_package: dict[str, list[npt.NDArray[np.uint32]]] = {}
+        self._package = ""
+        self._rows: list[Heads] = []
+        self._of_package: dict[str, Heads] = {}
 
     def add(self, package: str, ids: Ids) -> None:
         """Adds a row of code."""
-        found = np.concatenate([_heads(ids, length) for length in LENGTHS])
-        self._of_package.setdefault(package, []).append(np.unique(found))
+        if package != self._package:
+            self._end()
+            self._package = package
+            self._rows = [self._of_package[package]] if package in self._of_package else []
+        self._rows += [np.unique(_heads(grams(ids, length))) for length in LENGTHS]
 
-    def write(self, to: Path) -> int:
-        """Writes the table of the phrases that enough packages have; returns how many there are."""
-        each = [np.unique(np.concatenate(rows)) for rows in self._of_package.values()]
-        every = np.sort(np.concatenate(each)) if each else np.zeros(0, np.uint32)
+    def _end(self) -> None:
+        if self._package:
+            self._of_package[self._package] = np.unique(np.concatenate(self._rows))
+        self._package, self._rows = "", []
+
+    def phrases(self, which: Callable[[str], bool] = bool) -> Phrases:
+        """What enough packages have, of those asked for."""
+        self._end()
+        kept = [each for name, each in self._of_package.items() if which(name)]
+        every = np.sort(np.concatenate(kept)) if kept else np.zeros(0, np.uint32)
         heads, counts = np.unique(every, return_counts=True)
-        kept = counts >= FEWEST
-        return write(heads[kept], counts[kept], to)
-
-
-def write(heads: npt.NDArray[np.uint32], packages: npt.NDArray[np.intp], to: Path) -> int:
-    """Writes a table: upper halves of hashes in their order; how many packages have each. Returns their number."""
-    # Entries that say nothing keep the steps from one to the next small enough for two bytes.
-    between = np.setdiff1d(np.arange(0, 1 << 32, _STEP, dtype=np.uint32), heads)
-    at = np.searchsorted(heads, between)
-    steps = np.diff(np.insert(heads, at, between), prepend=np.uint32(0)).astype(np.uint16)
-    np.savez(to, steps=steps, packages=np.insert(np.minimum(packages, 255), at, 0).astype(np.uint8))
-    return len(heads)
+        return phrases_of(heads[counts >= FEWEST])

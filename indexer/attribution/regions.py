@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.catalogue import Catalogue
-from indexer.attribution.judging import Common
+from indexer.attribution.features import Common
 from indexer.attribution.postings import STOP
 from indexer.attribution.tokens import Ids, Tokens
 

@@ -58,7 +58,13 @@ PASSAGE = "alpha = beta(1)\nfor each in gamma:\n    each.delta()\nreturn alpha\n
 def known(tmp_path: Path) -> list[adjudication.Read]:
     record = tmp_path / "verdicts.json"
     lines = " ".join(adjudication.line_hashes(PASSAGE))
-    entry = {"at": "a", "source": "zoo", "lines": lines, "verdict": "copy", "reason": "same"}
+    entry = {
+        "at": "barn/a.py",
+        "source": "zoo",
+        "lines": lines,
+        "verdict": "copy",
+        "reason": "same",
+    }
     record.write_text(json.dumps([entry]))
     return adjudication.read(record)
 
@@ -68,14 +74,28 @@ def test_a_verdict_is_found_again_when_a_match_begins_or_ends_elsewhere(
 ) -> None:
     longer = "before = 0\n" + PASSAGE.replace("    ", "\t\t")
 
-    assert adjudication.verdict_on(longer, "zoo", known) == "copy"
-    assert adjudication.verdict_on(PASSAGE[16:], "zoo", known) == "copy"
+    assert adjudication.verdict_on(longer, "yard", "zoo", known) == "copy"
+    assert adjudication.verdict_on(PASSAGE[16:], "yard", "zoo", known) == "copy"
+
+
+def test_a_passage_that_was_read_is_known_beside_other_sources_too(
+    known: list[adjudication.Read],
+) -> None:
+    beside = adjudication.Read(
+        "shed/b.py", adjudication.line_hashes(PASSAGE), "farm", "idiom", "of the language"
+    )
+
+    assert adjudication.verdict_on(PASSAGE, "barn", "farm", known) == "copy"
+    assert adjudication.verdict_on(PASSAGE, "barn", "farm", [*known, beside]) == "idiom"
 
 
 def test_a_verdict_holds_for_its_text_and_its_package_only(known: list[adjudication.Read]) -> None:
-    assert adjudication.verdict_on(PASSAGE, "farm", known) == adjudication.UNREAD
-    assert adjudication.verdict_on("other = 1\nthing = 2\n", "zoo", known) == adjudication.UNREAD
-    assert adjudication.verdict_on("", "zoo", known) == adjudication.UNREAD
+    assert adjudication.verdict_on(PASSAGE, "yard", "farm", known) == adjudication.UNREAD
+    assert (
+        adjudication.verdict_on("other = 1\nthing = 2\n", "yard", "zoo", known)
+        == adjudication.UNREAD
+    )
+    assert adjudication.verdict_on("", "yard", "zoo", known) == adjudication.UNREAD
 
 
 def test_verdicts_on_record_have_reasons() -> None:

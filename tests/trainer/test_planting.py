@@ -104,6 +104,27 @@ def test_inconsistent_renaming_gives_a_name_two_others() -> None:
     assert any(len(each) > len({old for old, _ in each}) for each in pairs)
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        (
+            "def add(self, each):\n    self.total += each.total\n    self.add(self.__class__)\n",
+            "python",
+        ),
+        (
+            "add(each) {\n  this.total += each.total;\n  return this.add(this.total);\n}\n",
+            "javascript",
+        ),
+    ],
+)
+def test_throughout_renames_what_an_object_has_of_its_own(text: str, language: str) -> None:
+    copy = renamed(text, "throughout", language, Random(1)) or ""
+
+    assert not re.search(r"(self|this)\.(total|add)", copy)
+    assert re.search(r"\w+\.total", copy)
+    assert text.count("__class__") == copy.count("__class__")
+
+
 @pytest.mark.parametrize("how", ["lightly", "fully", "inconsistently"])
 def test_scripts_keep_their_keywords_properties_and_keys(how: str) -> None:
     copy = renamed(QUEUE, how, "javascript", Random(5))

@@ -4,6 +4,7 @@ import argparse
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from trainer.evaluation.attribution.checking import (
     in_processes,
 )
 from trainer.evaluation.attribution.formatting import described
+from trainer.evaluation.attribution.others import Other, packages_under
 from trainer.evaluation.attribution.passages import SCRIPTS
 from trainer.evaluation.attribution.planting import (
     GROUPS,
@@ -104,6 +106,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--solutions", type=Path, nargs="*", default=[], help="JSON lines of solutions to tasks"
     )
+    parser.add_argument(
+        "--others",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FOLDER",
+        help="check the packages in these folders as well, one folder each: none that the corpus has",
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes (2)")
     parser.add_argument(
         "--peers",
@@ -119,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         type=Path,
         help="instead count which tokens and phrases are common and fit what the matcher weighs, on the tuning half "
-        "and on the code in these folders, of which the corpus must have nothing",
+        "and on the packages in these folders, one folder each, of which the corpus must have nothing",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result there as well")
     return parser
@@ -135,8 +145,8 @@ def _chosen(given: str | None, every: Iterable[Any], option: str) -> list[Any]:
 
 
 def fit_anew(options: argparse.Namespace) -> str:
-    """Fits rarity and weights on the tuning half, and says to what."""
-    from trainer.evaluation.attribution import fitting
+    """Counts what is common and fits the weights, on the tuning half; says to what."""
+    from trainer.evaluation.attribution import counting, fitting
 
     corpus = options.corpus or corpus_folder()
     held_out = [
@@ -144,19 +154,29 @@ def fit_anew(options: argparse.Namespace) -> str:
         for each in read_documents(options.held_out or held_out_folder())
         if is_in(each.package, "tuning")
     ]
-    tables = Path(rarity.__file__).parent
-    fitting.count_rarity(read_documents(corpus), tables / rarity.TABLE)
-    fitting.count_phrases(read_documents(corpus), tables / phrases.TABLE)
-    cases = plant_all(
-        corpus, held_out, Plan(options.count, split="tuning", seed=options.seed), jobs=options.jobs
-    )
+    packages = list(packages_under(options.fit, "tuning"))
     others = [
-        fitting.Other(each.text, each.language, (each.package,))
+        Other(each.package, each.path, each.text, each.language)
         for each in held_out
         if each.language in ("python", *SCRIPTS)
     ]
-    folders = fitting.files_under(options.fit)
-    return fitting.fit(cases, itertools.chain(others, folders), options.index)
+    tables = Path(rarity.__file__).parent
+    counting.count_rarity(read_documents(corpus), tables / rarity.TABLE)
+    documents = counting.of_documents(read_documents(corpus))
+    named = counting.of_others(progress(packages, "counting the phrases of other packages"))
+    counter = counting.phrases_of(itertools.chain(documents, named))
+    halves = [counter.phrases(partial(counting.is_not_of_half, half)) for half in (0, 1)]
+    phrases.write(counter.phrases(), tables / phrases.TABLE)
+    cases = plant_all(
+        corpus, held_out, Plan(options.count, split="tuning", seed=options.seed), jobs=options.jobs
+    )
+    known = adjudication.read() + adjudication.read(adjudication.OTHERS)
+    recorder = fitting.Recorder(counter.phrases())
+    copies = fitting.of_copies(
+        AttributionIndex.open(options.index, judge=recorder), recorder, cases
+    )
+    rows, lines = fitting.rows_of_halves(others + packages, options.index, halves, known)
+    return fitting.written(copies, rows, lines, fitting.scale_file())
 
 
 def measure(options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:
@@ -204,9 +224,12 @@ def _found(
     probes = _probes(options, held_out)
     asked = in_processes(ask_about_probe, probes, options.index, options.jobs)
     flagged = [each for some in _shown(asked, len(probes), "texts without copies") for each in some]
-    known = adjudication.read()
+    known = adjudication.read() + adjudication.read(adjudication.OTHERS)
     read = [
-        (each, adjudication.verdict_on(each.text, each.match.source.package, known))
+        (
+            each,
+            adjudication.verdict_on(each.text, each.package, each.match.source.package, known),
+        )
         for each in flagged
     ]
     return {
@@ -273,6 +296,7 @@ def _beside_peers(
 def _probes(options: argparse.Namespace, held_out: Sequence[Document]) -> list[Probe]:
     probes = negatives.whole_files(held_out)
     probes += negatives.windows(held_out, options.windows, Random(options.seed))
+    probes += negatives.of_packages(packages_under(options.others, options.split))
     return [*probes, *negatives.boilerplate(), *negatives.solutions(options.solutions)]
 
 

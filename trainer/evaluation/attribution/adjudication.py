@@ -2,8 +2,8 @@
 
 A verdict is `copy` (one was made from the other, or both from a third), `idiom` (what many write alike)
 or `false` (they have nothing to do with each other). What nobody has read counts as `unread`. A verdict is
-found again for the same package when most lines of the shorter of the two passages are hashed in it: matches
-begin and end a little elsewhere whenever the matcher changes.
+found again for the same package, on either side, when most lines of the shorter of the two passages are hashed in it:
+matches begin and end a little elsewhere whenever the matcher changes.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from typing import Any
 VERDICTS = ("copy", "idiom", "false")
 UNREAD = "unread"
 FILE = Path(__file__).with_name("adjudications.json")
+OTHERS = Path(__file__).with_name("read.json")  # of the packages that the score is fitted on
 _SAME = 0.6  # share of the lines of the shorter passage
 _LEAST = 2  # characters of a line that says something
 
@@ -25,6 +26,7 @@ _LEAST = 2  # characters of a line that says something
 class Read:
     """A passage that was read beside its source."""
 
+    at: str  # package and path
     lines: frozenset[str]
     source: str  # package
     verdict: str
@@ -48,18 +50,30 @@ def read(path: Path = FILE) -> list[Read]:
         if entry["verdict"] not in VERDICTS or not entry["reason"]:
             raise ValueError(f"{path}: {entry['at']} needs one of {VERDICTS} and a reason")
         lines = frozenset(entry["lines"].split())
-        found.append(Read(lines, entry["source"], entry["verdict"], entry["reason"]))
+        found.append(Read(entry["at"], lines, entry["source"], entry["verdict"], entry["reason"]))
     return found
 
 
-def verdict_on(text: str, source: str, known: Sequence[Read]) -> str:
-    """The verdict on a passage that was matched with a package."""
+def verdict_on(text: str, package: str, source: str, known: Sequence[Read]) -> str:
+    """The verdict on a passage of a package that was matched with another: as those two were read, or else the passage."""
     lines = line_hashes(text)
-    for each in known:
-        shorter = min(len(lines), len(each.lines))
-        if each.source == source and shorter and len(lines & each.lines) >= _SAME * shorter:
-            return each.verdict
-    return UNREAD
+    alike = [each for each in known if _are_the_same(lines, each.lines)]
+    beside = (each for each in alike if each.source == source)
+    itself = (each for each in alike if each.at.startswith(f"{package}/"))
+    read = next(beside, None) or next(itself, None)
+    return read.verdict if read else UNREAD
+
+
+def is_known_copy(text: str, package: str, known: Iterable[Read]) -> bool:
+    """Whether a passage of a package was read to be a copy, of whatever package."""
+    there = [each for each in known if each.verdict == "copy" and each.at.startswith(f"{package}/")]
+    lines = line_hashes(text) if there else frozenset()
+    return any(_are_the_same(lines, each.lines) for each in there)
+
+
+def _are_the_same(lines: frozenset[str], others: frozenset[str]) -> bool:
+    shorter = min(len(lines), len(others))
+    return bool(shorter) and len(lines & others) >= _SAME * shorter
 
 
 def precision(verdicts: Iterable[str]) -> dict[str, Any]:

@@ -1,54 +1,50 @@
 """Fits what the matcher weighs: planted copies against what files of unrelated packages share with the corpus.
 
-Everything is of the tuning half: the packages that copies are from, the files they are put into, the negatives.
-Among those are true copies. What packages share of which some was read to be copied is left out (kin.json), and of
-the rest, which holds copies that nobody has read, the highest scores, before it is fitted again; where the
-thresholds come to lie is decided by reading what is flagged.
+Everything is of the tuning half: the packages that copies are from, the files they are put into, the negatives,
+and whose phrases are counted. The other packages are counted in two halves, and what one half shares with the
+corpus is weighed by what the other half writes: nobody's own code makes it common. Among what is shared are true
+copies. Those that were read (adjudication.py) and what packages share of which much was read (kin.json) are left
+out of the fit; the threshold is where so many of the warnings on other packages are of copies as read.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer import AttributionIndex
-from indexer.attribution import judging, phrases, rarity
+from indexer.attribution import judging
 from indexer.attribution.alignment import Segment
+from indexer.attribution.features import Common, features
 from indexer.attribution.judging import (
     INFORMATION,
     SCALE,
-    Common,
     Thresholds,
     Verdict,
-    features,
     is_weighed,
-    scale,
+    may_warn,
 )
-from indexer.attribution.lexing import lexer_of
-from indexer.attribution.matches import Match
-from indexer.attribution.tokens import PROSE, Tokens
-from indexer.document import Document
-from indexer.languages import language_of
-from trainer.evaluation.attribution.passages import SCRIPTS
+from indexer.attribution.phrases import Phrases
+from indexer.attribution.tokens import Tokens
+from trainer.evaluation.attribution.adjudication import Read, is_known_copy
+from trainer.evaluation.attribution.counting import half_of
+from trainer.evaluation.attribution.others import Other
 from trainer.evaluation.attribution.planting import Case
-from trainer.evaluation.attribution.splits import is_in
+from trainer.evaluation.report import progress
 
 Matrix = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
+PRECISION = 0.95  # of warnings on the tuning half's other packages, as read
+TOLD_TOO = 2.0  # below a warning's score, what is still worth telling
 _LEAST_SHARE = 0.3
-_TRUE_COPIES = (
-    0.01  # segments for every 1,000 lines of negatives that may be true copies all the same
-)
+_NEAR = -3.0  # scores from which rows are fitted again: it is the border that matters
 _KIN = Path(__file__).with_name("kin.json")  # by package, those whose code it shares
-_ROUNDS = 3
-_OTHERS = frozenset(
-    {"_vendor", "vendored", "dist", "build", "locales"}
-)  # folders that are left out
-_LARGEST = 200_000  # bytes of a file
 _RIDGE = 1e-3
 _STEPS = 60
 
@@ -61,30 +57,29 @@ class Row:
     first_line: int  # 0-based
     last_line: int
     size: float
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """A text that is no copy."""
-
-    text: str
-    language: str
-    names: tuple[str, ...]  # of the folders it is in, or its package
+    tells: bool  # whether it may be warned of, whatever its score
+    passage: int = 0  # those of one passage have one number
+    is_copy: bool = False  # as was read
 
 
 @dataclass
 class Recorder:
     """Judges everything as worth knowing, and keeps what it was shown."""
 
+    phrases: Phrases
     rows: list[Row] = field(default_factory=list)
 
     def __call__(self, text: Tokens, segment: Segment, common: Common) -> Verdict | None:
-        if not is_weighed(segment, common, Thresholds()):
+        limits = Thresholds()
+        if not is_weighed(segment, common, limits):
             return None
         similarity = max(segment.exact_share, segment.renamed_share)
         first, last = text.lines[[segment.text_start, segment.text_end - 1]].tolist()
         size = segment.exact + 0.3 * segment.abstract
-        self.rows.append(Row(features(text, segment, common), first, last, size))
+        part = text.part(segment.text_start, segment.text_end)
+        tells = may_warn(part, segment, limits, limits.many_imports_score)
+        values = features(text, segment, common, self.phrases)
+        self.rows.append(Row(values, first, last, size, tells))
         if similarity < _LEAST_SHARE:
             return None
         return Verdict(INFORMATION, "", similarity, max(segment.exact, segment.abstract))
@@ -94,10 +89,10 @@ class Recorder:
         return rows
 
 
-def of_copies(index: AttributionIndex, recorder: Recorder, cases: Iterable[Case]) -> list[Row]:
+def of_copies(index: AttributionIndex, recorder: Recorder, cases: Sequence[Case]) -> list[Row]:
     """For each copy that led to a segment the one that says most."""
     found = []
-    for case in cases:
+    for case in progress(cases, "asking about copies"):
         index.check_document(case.text, language=case.host_language, path=case.host_path)
         first, last = case.first_line - 1, case.last_line - 1
         on = [each for each in recorder.taken() if _lies_on(each, first, last)]
@@ -114,44 +109,94 @@ def _lies_on(row: Row, first: int, last: int) -> bool:
 
 
 def of_others(
-    index: AttributionIndex, recorder: Recorder, texts: Iterable[Other]
+    index: AttributionIndex, recorder: Recorder, texts: Iterable[Other], known: Sequence[Read]
 ) -> tuple[list[Row], int]:
-    """The segments of texts that nobody copied, as far as is known; and their lines."""
+    """The segments of texts, of which those that were read to be copies are marked; and their lines."""
     kin = json.loads(_KIN.read_text("utf-8"))
     found: list[Row] = []
-    lines = 0
+    lines = passages = 0
     for each in texts:
-        related = {name for part in each.names for name in kin.get(part, ())}
-        matches = index.check_document(each.text, language=each.language)
-        copied = [match for match in matches if match.source.package in related]
-        found += [row for row in recorder.taken() if not any(_is_part(row, one) for one in copied)]
-        lines += each.text.count("\n") + 1
+        related = kin.get(each.package, ())
+        written = each.text.split("\n")
+        copied = [
+            (match.start_line - 1, match.end_line - 1)
+            for match in index.check_document(each.text, language=each.language)
+            if match.source.package in related
+        ]
+        for rows in _passages(recorder.taken()):
+            first, last = min(one.first_line for one in rows), max(one.last_line for one in rows)
+            is_copy = is_known_copy("\n".join(written[first : last + 1]), each.package, known)
+            is_copy = is_copy or any(_mostly_in(one, *span) for one in rows for span in copied)
+            found += [
+                Row(
+                    one.values,
+                    one.first_line,
+                    one.last_line,
+                    one.size,
+                    one.tells,
+                    passages,
+                    is_copy,
+                )
+                for one in rows
+            ]
+            passages += 1
+        lines += len(written)
     return found, lines
 
 
-def _is_part(row: Row, match: Match) -> bool:
-    """Whether most of a segment lies in a match."""
-    shared = min(row.last_line, match.end_line - 1) - max(row.first_line, match.start_line - 1) + 1
-    return 2 * shared > row.last_line - row.first_line + 1
+def _passages(rows: Iterable[Row]) -> list[list[Row]]:
+    """The rows by passage: the largest, and with each those that lie half in it."""
+    found: list[list[Row]] = []
+    for row in sorted(rows, key=lambda each: -each.size):
+        of = next(
+            (each for each in found if _mostly_in(row, each[0].first_line, each[0].last_line)), None
+        )
+        if of is None:
+            found.append([row])
+        else:
+            of.append(row)
+    return found
 
 
-def fitted(copies: Sequence[Row], others: Sequence[Row], lines: int) -> dict[str, Any]:
-    """The weights by name and the intercept."""
+def _mostly_in(row: Row, first: int, last: int) -> bool:
+    shared = min(row.last_line, last) - max(row.first_line, first) + 1
+    return 2 * shared > min(row.last_line - row.first_line, last - first) + 1
+
+
+class Fit(NamedTuple):
+    """What was fitted."""
+
+    weights: dict[str, float]
+    intercept: float
+
+    def scores(self, rows: Sequence[Row]) -> Matrix:
+        names = list(self.weights)
+        values = np.array([[each.values[name] for name in names] for each in rows])
+        scores: Matrix = values @ np.array(list(self.weights.values())) + self.intercept
+        return scores
+
+
+def fitted(copies: Sequence[Row], others: Sequence[Row]) -> Fit:
+    """The weights: fitted to all rows, then again to those near the border."""
     names = sorted(copies[0].values)
+    bad = [each for each in others if not each.is_copy]
+    found = _fitted(copies, bad, names)
+    near_copies, near = _near(copies, found), _near(bad, found)
+    return _fitted(near_copies, near, names) if near_copies and near else found
+
+
+def _near(rows: Sequence[Row], fit: Fit) -> list[Row]:
+    return [row for row, score in zip(rows, fit.scores(rows), strict=True) if score > _NEAR]
+
+
+def _fitted(copies: Sequence[Row], others: Sequence[Row], names: Sequence[str]) -> Fit:
     good, bad = (
         np.array([[each.values[name] for name in names] for each in rows])
         for rows in (copies, others)
     )
-    left_out = round(_TRUE_COPIES * lines / 1000)
-    kept = bad
-    for _ in range(_ROUNDS):
-        weights = regress(good, kept)
-        order = np.argsort(_scores(bad, weights))
-        kept = bad[order[: len(order) - left_out]]
-    return {
-        "weights": dict(zip(names, np.round(weights[:-1], 4).tolist(), strict=True)),
-        "intercept": round(float(weights[-1]), 4),
-    }
+    weights = regress(good, bad)
+    found = zip(names, np.round(weights[:-1], 4).tolist(), strict=True)
+    return Fit(dict(found), round(float(weights[-1]), 4))
 
 
 def regress(good: Matrix, bad: Matrix) -> Matrix:
@@ -175,83 +220,72 @@ def regress(good: Matrix, bad: Matrix) -> Matrix:
     return np.append(plain, weights[-1] - plain @ mean)
 
 
-def _scores(rows: Matrix, weights: Matrix) -> Matrix:
-    scores: Matrix = rows @ weights[:-1] + weights[-1]
-    return scores
+def threshold(fit: Fit, others: Sequence[Row], precision: float = PRECISION) -> float:
+    """The lowest score from which so many of the passages that may be warned of were read to be copies."""
+    best: dict[int, tuple[float, bool]] = {}
+    for row, score in zip(others, fit.scores(others).tolist(), strict=True):
+        if row.tells:
+            best[row.passage] = max(
+                best.get(row.passage, (-np.inf, row.is_copy)), (score, row.is_copy)
+            )
+    copies = 0
+    lowest = np.inf
+    for number, (score, is_copy) in enumerate(sorted(best.values(), reverse=True), 1):
+        copies += is_copy
+        if is_copy and copies >= precision * number:
+            lowest = score
+    return round(float(lowest), 2)
 
 
-def tuning_code(documents: Iterable[Document]) -> Iterator[tuple[str, str, Tokens]]:
-    """Package, group of languages and tokens of the code that is counted."""
-    for each in documents:
-        group = "script" if each.language in SCRIPTS else each.language
-        if group in ("python", "script") and is_in(each.package, "tuning"):
-            yield each.package, group, lexer_of(each.language).tokens(each.text)
-
-
-def count_rarity(documents: Iterable[Document], to: Path) -> int:
-    """Counts in how many files of the tuning half each token is, and writes the table; returns its length.
-
-    A token counts as common as it is in the group of languages that has it most often.
-    """
-    heads: dict[str, list[npt.NDArray[np.uint32]]] = {}
-    for _, group, tokens in tuning_code(documents):
-        prose = tokens.kinds == PROSE
-        for name, which in ((group, ~prose), ("prose", prose)):
-            ids = np.unique((tokens.exact[which] >> np.uint64(32)).astype(np.uint32))
-            heads.setdefault(name, []).append(ids)
-    bits: dict[int, float] = {}
-    for texts in heads.values():
-        ids, counts = np.unique(np.concatenate(texts), return_counts=True)
-        rare = np.log2((len(texts) + 1) / (counts + 1))
-        for head, value in zip(ids.tolist(), rare.tolist(), strict=True):
-            if value < rarity.RAREST:
-                bits[head] = min(value, bits.get(head, value))
-    rarity.write(np.array(list(bits), np.uint32), np.array(list(bits.values())), to)
-    return len(bits)
-
-
-def count_phrases(documents: Iterable[Document], to: Path) -> int:
-    """Counts in how many packages of the tuning half each short run of code is, and writes the table.
-
-    What is published under one scope is one package. Returns how many are in the table.
-    """
-    counter = phrases.Counter()
-    for package, _, tokens in tuning_code(documents):
-        counter.add(package.split("/")[0], tokens.exact[tokens.kinds != PROSE])
-    return counter.write(to)
-
-
-def files_under(folders: Iterable[Path]) -> Iterator[Other]:
-    """The code in folders, but for what a package ships of others or was generated."""
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            language = language_of(path.name)
-            if language not in ("python", *SCRIPTS) or not path.is_file():
-                continue
-            if _OTHERS.intersection(path.parts) or path.stat().st_size > _LARGEST:
-                continue
-            try:
-                yield Other(path.read_text("utf-8"), language, path.parts)
-            except (OSError, UnicodeDecodeError):
-                continue
-
-
-def fit(cases: Sequence[Case], others: Iterable[Other], index: Path | None) -> str:
-    """Fits the weights and writes them where the matcher reads them; returns what to print."""
-    recorder = Recorder()
-    opened = AttributionIndex.open(index, judge=recorder)
-    copies = of_copies(opened, recorder, cases)
-    segments, lines = of_others(opened, recorder, others)
-    if not copies or not segments:
+def written(copies: Sequence[Row], others: Sequence[Row], lines: int, to: Path) -> str:
+    """Fits, and writes the scale; returns what to print."""
+    if not copies or not others:
         raise ValueError(
             "there is nothing to fit on: neither copies nor other code led to segments"
         )
-    written = scale()
-    value = fitted(copies, segments, lines)
-    value |= {"warning": written.warning, "information": written.information}
-    said = f"{len(copies)} copies and {len(segments)} segments of {lines} other lines"
-    value["fitted_on"] = said
-    to = Path(judging.__file__).with_name(SCALE)
+    fit = fitted(copies, others)
+    warning = threshold(fit, others)
+    known = Counter(row.is_copy for row in {each.passage: each for each in others}.values())
+    said = (
+        f"{len(copies)} copies and {known[False]} passages of {lines} other lines, without {known[True]} that were "
+        f"read to be copies; warnings from where {PRECISION} of those on other packages are of copies"
+    )
+    value: dict[str, Any] = {
+        "weights": fit.weights,
+        "intercept": fit.intercept,
+        "warning": warning,
+        "information": round(warning - TOLD_TOO, 2),
+        "fitted_on": said,
+    }
     to.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-    rows = [f"  {name:16} {weight:8.3f}" for name, weight in value["weights"].items()]
-    return "\n".join([f"fitted on {said}", *rows, f"written to {to}; the thresholds are as before"])
+    rows = [f"  {name:18} {weight:8.3f}" for name, weight in fit.weights.items()]
+    return "\n".join([f"fitted on {said}", *rows, f"warning from {warning}", f"written to {to}"])
+
+
+def scale_file() -> Path:
+    return Path(judging.__file__).with_name(SCALE)
+
+
+def rows_of_halves(
+    others: Sequence[Other],
+    index: Path | None,
+    phrases: Sequence[Phrases],
+    known: Sequence[Read],
+) -> tuple[list[Row], int]:
+    """The segments of other packages, those of each half judged by the phrases without it."""
+    found: list[Row] = []
+    lines = 0
+    for half, without in enumerate(phrases):
+        recorder = Recorder(without)
+        opened = AttributionIndex.open(index, judge=recorder)
+        some = [each for each in others if half_of(each.package) == half]
+        title = f"asking about other packages, half {half + 1} of {len(phrases)}"
+        rows, count = of_others(opened, recorder, progress(some, title), known)
+        start = found[-1].passage + 1 if found else 0
+        found += [_numbered(each, each.passage + start) for each in rows]
+        lines += count
+    return found, lines
+
+
+def _numbered(row: Row, passage: int) -> Row:
+    return Row(row.values, row.first_line, row.last_line, row.size, row.tells, passage, row.is_copy)

@@ -3,12 +3,13 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
 from indexer.document import Document
 from trainer.evaluation.attribution.checking import Probe
+from trainer.evaluation.attribution.others import Other
 from trainer.evaluation.attribution.passages import SCRIPTS
 
 WINDOW_LINES = (5, 10, 20)
@@ -33,6 +34,24 @@ def whole_files(documents: Sequence[Document]) -> list[Probe]:
         )
         for each in documents
         if each.language in _CODE
+    ]
+
+
+def of_packages(others: Iterable[Other]) -> list[Probe]:
+    """Files of packages that neither the corpus has nor anybody held out for it."""
+    return [
+        Probe(
+            f"{each.package}/{each.path}",
+            "other packages",
+            each.package,
+            each.language,
+            each.path,
+            "",
+            each.text,
+            "",
+            is_completion=False,
+        )
+        for each in others
     ]
 
 

@@ -30,6 +30,7 @@ KINDS = {
     "renamed lightly": "local names replaced until about 9% of the tokens are, each by one",
     "renamed fully": "every name that is not built in, an attribute or an import is replaced, and "
     "literals; the names of arguments in calls stay",
+    "renamed throughout": "as fully, and the attributes of self and this",
     "renamed inconsistently": "every local name replaced, in two ways",
     "edited 2+2": "two lines deleted, two foreign ones inserted",
     "edited 2+2, renamed, reformatted": "the same after light renaming and formatting",

@@ -40,11 +40,14 @@ Choice = Callable[[str], str]  # from a name to the one that takes its place
 
 
 def renamed(text: str, how: str, language: str, rng: Random) -> str | None:
-    """The text with other names, `how` being lightly, fully or inconsistently; None if it has too few."""
+    """The text with other names, `how` being lightly, fully, throughout or inconsistently; None if it has too few."""
     places = list(_python_names(text) if language == "python" else _script_names(text))
+    if how == "throughout":
+        places += _own_attributes(text)
     bound = _python_bound(text) if language == "python" else _script_bound(text)
     local = [name for name in dict.fromkeys(name for _, _, name in places) if name in bound]
-    names = list(dict.fromkeys(name for _, _, name in places)) if how == "fully" else local
+    whole = how in ("fully", "throughout")
+    names = list(dict.fromkeys(name for _, _, name in places)) if whole else local
     rng.shuffle(names)
     if how == "lightly":
         names = _until_enough(names, places, LIGHT * len(re.findall(r"\w+|[^\w\s]", text)))
@@ -56,7 +59,7 @@ def renamed(text: str, how: str, language: str, rng: Random) -> str | None:
     if how != "inconsistently":
         second = new
     text = _replaced(text, places, new, second, rng)
-    return _other_literals(text, language, rng) if how == "fully" else text
+    return _other_literals(text, language, rng) if whole else text
 
 
 def _until_enough(names: list[str], places: list[Span], wanted: float) -> list[str]:
@@ -117,6 +120,13 @@ def _field_names(text: str, place: int, kept: frozenset[str]) -> Iterator[Span]:
                 yield place + name.start(), place + name.end(), name[0]
 
 
+def _own_attributes(text: str) -> Iterator[Span]:
+    """The names of what an object has and does, where it speaks of itself."""
+    for found in _OWN.finditer(text):
+        yield found.start(1), found.end(1), found[1]
+
+
+_OWN = re.compile(r"(?<![\w.$])(?:self|cls|this)\.(?!__)([A-Za-z_$][\w$]*)")
 _FIELD = re.compile(r"\{[^{}]*\}")
 _NAME = re.compile(r"(?<![\w.$])[A-Za-z_$][\w$]*")
 

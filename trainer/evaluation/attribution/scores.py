@@ -84,6 +84,7 @@ _CALLED = {
     "reformatted": {"verbatim"},
     "renamed lightly": {"renamed"},
     "renamed fully": {"renamed"},
+    "renamed throughout": {"renamed", "modified"},
     "renamed inconsistently": {"renamed", "modified"},
     "edited 10%": {"verbatim", "modified"},
     "spliced": {"verbatim"},

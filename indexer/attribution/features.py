@@ -1,0 +1,128 @@
+"""What speaks for a segment and against it, in numbers that a score can weigh."""
+
+from dataclasses import dataclass
+from math import log1p
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.attribution.alignment import Segment
+from indexer.attribution.compiled_rows import firsts
+from indexer.attribution.fingerprints import grams
+from indexer.attribution.phrases import LENGTHS, Phrases
+from indexer.attribution.rarity import RAREST, bits_of
+from indexer.attribution.shapes import shape, shape_grams
+from indexer.attribution.tokens import (
+    ARGUMENT,
+    CALLED,
+    COMMA,
+    KEPT,
+    NAME,
+    NAME_ID,
+    NUMBER,
+    PROSE,
+    STRING,
+    Ids,
+    Places,
+    Tokens,
+)
+
+_SAYING = 6.0  # bits of a name that is no mere i or self
+_WHOLE = 0.95  # share of the text that is equal, from which all of it is
+_STATEMENT = 6  # tokens of a shape by which variety is told
+_IS_NAME, _IS_KEPT = (np.isin(np.arange(16), kinds) for kinds in ((NAME, ARGUMENT), (KEPT, CALLED)))
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """How common the tokens of a text are in the corpus; the arrays have one entry per token."""
+
+    exact: npt.NDArray[
+        np.bool_
+    ]  # whether it lies under a fingerprint that unrelated packages share
+    abstract: npt.NDArray[np.bool_]
+    rare: npt.NDArray[np.float64]  # bits that a name of few passages says beyond any rare word
+    ids: Ids  # the exact ones; those of the text may be made like what it is compared with
+
+
+def features(text: Tokens, segment: Segment, common: Common, phrases: Phrases) -> dict[str, float]:
+    """All of them. Sizes count by their logarithms: twice as long, as much more."""
+    return apparent(text, segment, common) | unforeseen(text, segment, common, phrases)
+
+
+def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]:
+    """What the segment itself shows."""
+    here = slice(segment.text_start, segment.text_end)
+    kinds, exact = text.kinds[here], text.exact[here]
+    code = kinds != PROSE
+    tokens = max(1, count(code))
+    equal = segment.equal[np.unique(text.exact[segment.equal], return_index=True)[1]]
+    said = bits_of(text.exact[equal])
+    names = _IS_NAME[text.kinds[equal]]
+    triples = grams(exact[code], 3)
+    matched = segment.matched[text.kinds[segment.matched] != PROSE]
+    abstract, same = text.abstract[matched], _flags(segment, segment.equal)[matched - here.start]
+    named = abstract == NAME_ID
+    stay = np.unique(abstract[_IS_KEPT[text.kinds[matched]]])
+    return {
+        "rare names": log1p(float(common.rare[equal].sum())),
+        "abstract": log1p(segment.abstract),
+        "blocks": log1p(1 + count(segment.matched[1:] - segment.matched[:-1] > 1)),
+        "equal share": len(segment.equal) / max(1, len(segment.matched)),
+        "whole": float(segment.exact_share >= _WHOLE),
+        "left out": log1p(max(0, segment.left_out)),
+        "prose": segment.prose,
+        "exact idiom": share(common.exact[here]),
+        "abstract idiom": share(common.abstract[here]),
+        "names": log1p(count(names)),
+        "known names": log1p(count(names & (said >= _SAYING))),
+        "strings": log1p(count((text.kinds[equal] == STRING) & (said >= RAREST))),
+        "commas": share(kinds == COMMA),
+        "variety": len(firsts(triples)) / max(1, len(triples)),
+        "equal names": count(named & same) / max(1, count(named)),
+        "other numbers": count((text.kinds[matched] == NUMBER) & ~same) / tokens,
+        "words that stay": log1p(len(stay)),
+    }
+
+
+def unforeseen(
+    text: Tokens, segment: Segment, common: Common, phrases: Phrases
+) -> dict[str, float]:
+    """How far the code that matches follows from what many write: as it is written, and whatever its names are."""
+    here = slice(segment.text_start, segment.text_end)
+    code = np.flatnonzero(text.kinds[here] != PROSE)
+    ids, abstract = common.ids[here][code], text.abstract[here][code]
+    if len(code) < _STATEMENT:
+        return {name: least for name, (least, _) in bounds(segment).items()}
+    equal = _flags(segment, segment.equal)[code]
+    runs = phrases.longest(ids)[equal]
+    shapes = firsts(shape_grams(shape(ids, abstract), _STATEMENT))
+    return {
+        "phrases": float(runs.mean()) if len(runs) else 1.0,
+        "different shapes": log1p(len(shapes)),
+    }
+
+
+def bounds(segment: Segment) -> dict[str, tuple[float, float]]:
+    """Between what the values of unforeseen() lie."""
+    return {
+        "phrases": (1.0, float(LENGTHS[-1])),
+        "different shapes": (0.0, log1p(segment.text_end - segment.text_start)),
+    }
+
+
+def count(flags: Flags) -> int:
+    return int(np.count_nonzero(flags))
+
+
+def share(flags: Flags) -> float:
+    return count(flags) / len(flags)
+
+
+def _flags(segment: Segment, places: Places) -> Flags:
+    """Which tokens of a segment are at some places of the text."""
+    flags = np.zeros(segment.text_end - segment.text_start, bool)
+    flags[places - segment.text_start] = True
+    return flags
