@@ -52,7 +52,7 @@ PROTOCOL = (
     "source is right when it is the file or has the passage byte for byte. Texts of fewer than 50 "
     "lexemes are silent by design and count as missed, but in the column that says so. Negatives: "
     "held-out files as they are, windows of them as completions, boilerplate, licence headers and "
-    "tables{solutions}. Packages, of the corpus and held out, are split by a hash of their name: "
+    "tables{solutions}{others}. Packages, of the corpus and held out, are split by a hash of their name: "
     "thresholds are fitted on one half, this is the {split} half. Intervals: 95%, packages drawn "
     "anew 1,000 times"
 )
@@ -204,6 +204,9 @@ def measure(options: argparse.Namespace, argv: Sequence[str]) -> dict[str, Any]:
             kinds="; ".join(f"{name}: {KINDS[name]}" for name in plan.kinds),
             formatters=described(),
             solutions=", solutions to tasks" if options.solutions else "",
+            others=", files of other packages, at most 40,000 lines of each"
+            if options.others
+            else "",
             split=options.split,
         ),
         "split": options.split,
