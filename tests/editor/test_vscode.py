@@ -55,9 +55,17 @@ def test_a_renamed_copy_is_marked_and_its_source_is_told(window: Editor, copy: C
 
     mark = window.page.locator(".squiggly-warning, .squiggly-info").first
     mark.wait_for(state="attached", timeout=30_000)
-    window.page.locator(".view-line", has_text="def ").first.hover(position={"x": 60, "y": 8})
+    line = window.page.locator(".view-line", has_text="def ").first
     hover = window.page.locator(".monaco-hover-content", has_text=copy.package).first
-    hover.wait_for()
+
+    def is_told() -> bool:
+        # What is asked for before the marks are drawn has nothing to say, and is not asked again.
+        window.page.mouse.move(0, 0)
+        line.hover(position={"x": 60, "y": 8})
+        window.page.wait_for_timeout(1_500)
+        return hover.is_visible()
+
+    window.wait(is_told, bool)
     window.picture("hover")
     said = hover.inner_text()
     assert copy.path.rsplit("/", 1)[-1] in said
