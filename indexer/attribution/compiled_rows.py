@@ -51,6 +51,11 @@ def grams(rows: ctypes.CDLL, ids: Ids, k: int) -> Ids:
     return hashes
 
 
+def heads_of(hashes: Ids) -> Heads:
+    """Their upper halves, by which tables have them."""
+    return (hashes >> np.uint64(32)).astype(np.uint32)
+
+
 def seek(row: Heads, sought: Heads) -> Places:
     """Where in a sorted row of hashes each of some others would stand, before its equals."""
     rows = compiled()

@@ -11,7 +11,7 @@ from indexer.attribution.compiled_rows import firsts
 from indexer.attribution.fingerprints import grams
 from indexer.attribution.phrases import LENGTHS, Phrases
 from indexer.attribution.rarity import RAREST, bits_of
-from indexer.attribution.shapes import shape, shape_grams
+from indexer.attribution.shapes import shape_grams
 from indexer.attribution.tokens import (
     ARGUMENT,
     CALLED,
@@ -58,7 +58,7 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
     kinds, exact = text.kinds[here], text.exact[here]
     code = kinds != PROSE
     tokens = max(1, count(code))
-    equal = segment.equal[np.unique(text.exact[segment.equal], return_index=True)[1]]
+    equal = segment.equal[firsts(text.exact[segment.equal])]
     said = bits_of(text.exact[equal])
     names = _IS_NAME[text.kinds[equal]]
     triples = grams(exact[code], 3)
@@ -98,7 +98,7 @@ def unforeseen(
         return {name: least for name, (least, _) in bounds(segment).items()}
     equal = _flags(segment, segment.equal)[code]
     runs = phrases.longest(ids)[equal]
-    shapes = firsts(shape_grams(shape(ids, abstract), _STATEMENT))
+    shapes = firsts(shape_grams(ids, abstract, _STATEMENT))
     return {
         "phrases": float(runs.mean()) if len(runs) else 1.0,
         "different shapes": log1p(len(shapes)),

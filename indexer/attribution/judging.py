@@ -108,8 +108,9 @@ def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
         return None
     part = text.part(segment.text_start, segment.text_end)
     if _is_licence(part, limits):  # which no score is about
-        is_told = segment.exact_share >= limits.exact_plain
-        return _verdict(INFORMATION, part, segment, limits) if is_told else None
+        exact, matched = segment.exact_share, _matched(segment)
+        is_told = exact >= limits.exact_plain
+        return Verdict(INFORMATION, LICENCE_HEADER, exact, matched) if is_told else None
     seen = apparent(text, segment, common)
     if fitted.most(seen, bounds(segment)) < fitted.information:
         return None  # which spares much of what is aligned the harder question
@@ -148,8 +149,6 @@ def _matched(segment: Segment) -> int:
 
 
 def _kind(part: Tokens, segment: Segment, limits: Thresholds) -> str:
-    if _is_licence(part, limits):
-        return LICENCE_HEADER
     missing = segment.left_out / max(1, segment.exact)
     if segment.exact_share >= limits.verbatim and missing <= limits.missing:
         return VERBATIM

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from indexer.attribution.compiled_rows import Heads, compiled, told
+from indexer.attribution.compiled_rows import Heads, compiled, heads_of, told
 from indexer.attribution.fingerprints import grams
 from indexer.attribution.tokens import Ids
 
@@ -46,7 +46,7 @@ class Phrases:
         """By length and token, whether a phrase of that length ends there."""
         known = np.zeros((len(LENGTHS), len(ids)), np.uint8)
         for number, length in enumerate(LENGTHS):
-            found = np.isin(_heads(grams(ids, length)), self.heads)
+            found = np.isin(heads_of(grams(ids, length)), self.heads)
             known[number, len(ids) - len(found) :] = found
         return known
 
@@ -54,10 +54,6 @@ class Phrases:
 def phrases_of(heads: Heads) -> Phrases:
     """Those with such heads, which are in their order."""
     return Phrases(heads, np.ones(len(heads), np.uint8))
-
-
-def _heads(hashes: Ids) -> Heads:
-    return (hashes >> np.uint64(32)).astype(np.uint32)
 
 
 @cache
@@ -94,7 +90,7 @@ class Counter:
             self._end()
             self._package = package
             self._rows = [self._of_package[package]] if package in self._of_package else []
-        self._rows += [np.unique(_heads(grams(ids, length))) for length in LENGTHS]
+        self._rows += [np.unique(heads_of(grams(ids, length))) for length in LENGTHS]
 
     def _end(self) -> None:
         if self._package:

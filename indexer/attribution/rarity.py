@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from indexer.attribution.compiled_rows import seek
+from indexer.attribution.compiled_rows import heads_of, seek
 from indexer.attribution.tokens import Ids
 
 TABLE = "rarity.npz"
@@ -24,7 +24,7 @@ UNIT = 16  # parts of a bit that are told apart
 def bits_of(ids: Ids) -> npt.NDArray[np.float64]:
     """log2 of one in how many files has the token, up to RAREST."""
     known, bits = _table()
-    heads = (ids >> np.uint64(32)).astype(np.uint32)
+    heads = heads_of(ids)
     at = np.minimum(seek(known, heads), len(known) - 1)
     return np.where(known[at] == heads, bits[at], RAREST)
 

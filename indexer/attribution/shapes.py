@@ -4,26 +4,12 @@ A name counts by how far back it was last written; one that the gram has not had
 `total += each` and `count += one` have one shape, and `total += total` another.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.tokens import NAME_ID, Ids
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
-
-
-class Shape(NamedTuple):
-    """A row of code of which shapes are taken."""
-
-    abstract: Ids
-    back: npt.NDArray[np.intp]  # tokens since the same name was last written; 0 where it was not
-
-
-def shape(exact: Ids, abstract: Ids) -> Shape:
-    """The shape of a row of code, by its exact and its abstract ids."""
-    return Shape(abstract, np.where(abstract == np.uint64(NAME_ID), returns(exact), 0))
 
 
 def returns(ids: Ids) -> npt.NDArray[np.intp]:
@@ -35,16 +21,17 @@ def returns(ids: Ids) -> npt.NDArray[np.intp]:
     return back
 
 
-def shape_grams(row: Shape, k: int) -> Ids:
-    """Hashes of the shapes of each `k` tokens in a row, by their first token."""
-    count = max(0, len(row.abstract) - k + 1)
+def shape_grams(exact: Ids, abstract: Ids, k: int) -> Ids:
+    """Hashes of the shapes of each `k` tokens in a row of code, by their first token."""
+    count = max(0, len(abstract) - k + 1)
+    back = np.where(abstract == np.uint64(NAME_ID), returns(exact), 0)
     # What stands for a name: a hash of how far back it was, as seen from inside the gram.
-    seen = np.where(row.back > 0, _spread(row.back.astype(np.uint64)), row.abstract)
+    seen = np.where(back > 0, _spread(back.astype(np.uint64)), abstract)
     hashes = np.zeros(count, np.uint64)
     for place in range(k):
         here = slice(place, place + count)
-        inside = row.back[here] <= place
-        hashes = hashes * _BASE + np.where(inside, seen[here], row.abstract[here])
+        inside = back[here] <= place
+        hashes = hashes * _BASE + np.where(inside, seen[here], abstract[here])
     return _spread(hashes)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from indexer.attribution.lexing import lexer_of
-from indexer.attribution.shapes import returns, shape, shape_grams
+from indexer.attribution.shapes import returns, shape_grams
 
 
 def grams(text: str, k: int, language: str = "python") -> list[int]:
     tokens = lexer_of(language).tokens(text)
-    found: list[int] = shape_grams(shape(tokens.exact, tokens.abstract), k).tolist()
+    found: list[int] = shape_grams(tokens.exact, tokens.abstract, k).tolist()
     return found
 
 

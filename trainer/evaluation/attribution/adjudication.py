@@ -17,7 +17,9 @@ from typing import Any
 VERDICTS = ("copy", "idiom", "false")
 UNREAD = "unread"
 FILE = Path(__file__).with_name("adjudications.json")
-OTHERS = Path(__file__).with_name("read.json")  # of the packages that the score is fitted on
+OTHERS = Path(__file__).with_name(
+    "read.json"
+)  # of packages beside the corpus and the held-out ones
 _SAME = 0.6  # share of the lines of the shorter passage
 _LEAST = 2  # characters of a line that says something
 
@@ -60,8 +62,8 @@ def verdict_on(text: str, package: str, source: str, known: Sequence[Read]) -> s
     alike = [each for each in known if _are_the_same(lines, each.lines)]
     beside = (each for each in alike if each.source == source)
     itself = (each for each in alike if each.at.startswith(f"{package}/"))
-    read = next(beside, None) or next(itself, None)
-    return read.verdict if read else UNREAD
+    found = next(beside, None) or next(itself, None)
+    return found.verdict if found else UNREAD
 
 
 def is_known_copy(text: str, package: str, known: Iterable[Read]) -> bool:

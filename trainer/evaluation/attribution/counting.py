@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution import rarity
+from indexer.attribution.compiled_rows import heads_of
 from indexer.attribution.lexing import lexer_of
 from indexer.attribution.phrases import Counter
 from indexer.attribution.tokens import PROSE, Tokens
@@ -34,7 +35,7 @@ def count_rarity(documents: Iterable[Document], to: Path) -> int:
     for _, group, tokens in tuning_code(documents):
         prose = tokens.kinds == PROSE
         for name, which in ((group, ~prose), ("prose", prose)):
-            ids = np.unique((tokens.exact[which] >> np.uint64(32)).astype(np.uint32))
+            ids = np.unique(heads_of(tokens.exact[which]))
             heads.setdefault(name, []).append(ids)
     bits: dict[int, float] = {}
     for texts in heads.values():

@@ -10,7 +10,7 @@ out of the fit; the threshold is where so many of the warnings on other packages
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -127,18 +127,7 @@ def of_others(
             first, last = min(one.first_line for one in rows), max(one.last_line for one in rows)
             is_copy = is_known_copy("\n".join(written[first : last + 1]), each.package, known)
             is_copy = is_copy or any(_mostly_in(one, *span) for one in rows for span in copied)
-            found += [
-                Row(
-                    one.values,
-                    one.first_line,
-                    one.last_line,
-                    one.size,
-                    one.tells,
-                    passages,
-                    is_copy,
-                )
-                for one in rows
-            ]
+            found += [replace(one, passage=passages, is_copy=is_copy) for one in rows]
             passages += 1
         lines += len(written)
     return found, lines
@@ -282,10 +271,6 @@ def rows_of_halves(
         title = f"asking about other packages, half {half + 1} of {len(phrases)}"
         rows, count = of_others(opened, recorder, progress(some, title), known)
         start = found[-1].passage + 1 if found else 0
-        found += [_numbered(each, each.passage + start) for each in rows]
+        found += [replace(each, passage=each.passage + start) for each in rows]
         lines += count
     return found, lines
-
-
-def _numbered(row: Row, passage: int) -> Row:
-    return Row(row.values, row.first_line, row.last_line, row.size, row.tells, passage, row.is_copy)

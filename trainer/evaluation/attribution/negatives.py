@@ -21,17 +21,7 @@ _LARGEST = 200_000  # characters
 def whole_files(documents: Sequence[Document]) -> list[Probe]:
     """Held-out files as they are."""
     return [
-        Probe(
-            f"{each.package}/{each.path}",
-            "tests" if _is_test(each.path) else "files",
-            each.package,
-            each.language,
-            each.path,
-            "",
-            each.text,
-            "",
-            is_completion=False,
-        )
+        _whole(each, "tests" if _is_test(each.path) else "files")
         for each in documents
         if each.language in _CODE
     ]
@@ -39,20 +29,21 @@ def whole_files(documents: Sequence[Document]) -> list[Probe]:
 
 def of_packages(others: Iterable[Other]) -> list[Probe]:
     """Files of packages that neither the corpus has nor anybody held out for it."""
-    return [
-        Probe(
-            f"{each.package}/{each.path}",
-            "other packages",
-            each.package,
-            each.language,
-            each.path,
-            "",
-            each.text,
-            "",
-            is_completion=False,
-        )
-        for each in others
-    ]
+    return [_whole(each, "other packages") for each in others]
+
+
+def _whole(file: Document | Other, group: str) -> Probe:
+    return Probe(
+        f"{file.package}/{file.path}",
+        group,
+        file.package,
+        file.language,
+        file.path,
+        "",
+        file.text,
+        "",
+        is_completion=False,
+    )
 
 
 def _is_test(path: str) -> bool:
