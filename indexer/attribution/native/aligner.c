@@ -629,6 +629,18 @@ EXPORTED int64_t footnote_firsts(const uint64_t *values, int64_t n, int64_t *out
     return leave(in, found);
 }
 
+/* Where in a part of a sorted row, from low up to high, a value would stand, before its equals. */
+static int64_t first_of(const uint32_t *row, int64_t low, int64_t high, uint32_t value) {
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (row[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* Hashes lie evenly in their order, so each is looked for from where it should be. */
 static int64_t place_of(const uint32_t *row, int64_t n, uint32_t value) {
     int64_t low = (int64_t)((uint64_t)value * (uint64_t)n >> 32), high = low, step = 8;
@@ -642,14 +654,7 @@ static int64_t place_of(const uint32_t *row, int64_t n, uint32_t value) {
         high = high + step < n ? high + step : n;
         step *= 2;
     }
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (row[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return first_of(row, low, high, value);
 }
 
 /* Where in a sorted row of hashes each of some others would stand, before its equals. */
@@ -682,16 +687,9 @@ EXPORTED void footnote_find(
     for (int64_t i = 0; i < n; i++) {
         uint64_t bucket = hashes[i] >> (64 - bits);
         uint32_t key = (uint32_t)(hashes[i] >> (32 - bits));
-        int64_t low = starts[bucket], end = starts[bucket + 1] < size ? starts[bucket + 1] : size, high = end;
-        while (low < high) {
-            int64_t middle = low + (high - low) / 2;
-            if (keys[middle] < key)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        first[i] = high = low;
-        while (high < end && keys[high] == key) high++;
-        count[i] = high - low;
+        int64_t end = starts[bucket + 1] < size ? starts[bucket + 1] : size;
+        int64_t after = first[i] = first_of(keys, starts[bucket], end, key);
+        while (after < end && keys[after] == key) after++;
+        count[i] = after - first[i];
     }
 }
