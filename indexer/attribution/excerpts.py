@@ -1,16 +1,25 @@
 """A part of a text that lexes as it would inside the whole: strings and comments left open are opened again."""
 
+import numpy as np
+
 from indexer.attribution.families import Family
 from indexer.attribution.lexing import lexer_of_family
 
+_LINE_FEED = ord("\n")
 
-def excerpt(text: str, first: int, last: int, family: Family) -> str:
-    """Lines `first` to `last` (0-based, last excluded) of a text with unified line ends."""
-    lines = text.split("\n")
-    part = "\n".join(lines[first:last])
-    return (
-        lexer_of_family(family).opening("\n".join(lines[:first]) + "\n") + part if first else part
-    )
+
+def line_span(data: bytes, first: int, last: int) -> tuple[int, int]:
+    """Where lines `first` to `last` (0-based, last excluded) begin and end in a text with unified line ends."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_FEED)
+    start = int(ends[first - 1]) + 1 if first else 0
+    return start, int(ends[last - 1]) if last <= len(ends) else len(data)
+
+
+def excerpt(data: bytes, first: int, last: int, family: Family) -> bytes:
+    """Lines `first` to `last` (0-based, last excluded) of a text in UTF-8 with unified line ends."""
+    start, end = line_span(data, first, last)
+    part = data[start:end]
+    return lexer_of_family(family).opening_of(data[:start]) + part if start else part
 
 
 def tail(text: str, lines: int, family: Family) -> tuple[str, int]:

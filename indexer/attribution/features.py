@@ -19,7 +19,6 @@ from indexer.attribution.tokens import (
     KEPT,
     NAME,
     NAME_ID,
-    NUMBER,
     PROSE,
     STRING,
     Ids,
@@ -43,6 +42,7 @@ class Common:
         np.bool_
     ]  # whether it lies under a fingerprint that unrelated packages share
     abstract: npt.NDArray[np.bool_]
+    shared: npt.NDArray[np.bool_]  # whether it lies under one that two unrelated packages have
     rare: npt.NDArray[np.float64]  # bits that a name of few passages says beyond any rare word
     ids: Ids  # the exact ones; those of the text may be made like what it is compared with
 
@@ -56,16 +56,15 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
     """What the segment itself shows."""
     here = slice(segment.text_start, segment.text_end)
     kinds, exact = text.kinds[here], text.exact[here]
-    code = kinds != PROSE
-    tokens = max(1, count(code))
+    triples = grams(exact[kinds != PROSE], 3)
     equal = segment.equal[firsts(text.exact[segment.equal])]
     said = bits_of(text.exact[equal])
     names = _IS_NAME[text.kinds[equal]]
-    triples = grams(exact[code], 3)
-    matched = segment.matched[text.kinds[segment.matched] != PROSE]
-    abstract, same = text.abstract[matched], _flags(segment, segment.equal)[matched - here.start]
-    named = abstract == NAME_ID
-    stay = np.unique(abstract[_IS_KEPT[text.kinds[matched]]])
+    is_code = text.kinds[segment.matched] != PROSE
+    matched, partners = segment.matched[is_code], segment.partners[is_code]
+    abstract = text.abstract[matched]
+    named = text.exact[matched[abstract == NAME_ID]]
+    stay = firsts(abstract[_IS_KEPT[text.kinds[matched]]])
     return {
         "rare names": log1p(float(common.rare[equal].sum())),
         "abstract": log1p(segment.abstract),
@@ -74,15 +73,15 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
         "whole": float(segment.exact_share >= _WHOLE),
         "left out": log1p(max(0, segment.left_out)),
         "prose": segment.prose,
-        "exact idiom": share(common.exact[here]),
+        "replaced": log1p(count((_gaps(matched) > 0) & (_gaps(partners) > 0))),
+        "shared": share(common.shared[here]),
         "abstract idiom": share(common.abstract[here]),
         "names": log1p(count(names)),
         "known names": log1p(count(names & (said >= _SAYING))),
         "strings": log1p(count((text.kinds[equal] == STRING) & (said >= RAREST))),
-        "commas": share(kinds == COMMA),
         "variety": len(firsts(triples)) / max(1, len(triples)),
-        "equal names": count(named & same) / max(1, count(named)),
-        "other numbers": count((text.kinds[matched] == NUMBER) & ~same) / tokens,
+        "commas": share(kinds == COMMA),
+        "different names": log1p(len(firsts(named))),
         "words that stay": log1p(len(stay)),
     }
 
@@ -119,6 +118,11 @@ def count(flags: Flags) -> int:
 
 def share(flags: Flags) -> float:
     return count(flags) / len(flags)
+
+
+def _gaps(places: Places) -> Places:
+    """How many tokens lie between each two neighbours; none where they stand in another order."""
+    return (places[1:] - places[:-1] - 1).clip(0)
 
 
 def _flags(segment: Segment, places: Places) -> Flags:

@@ -52,8 +52,8 @@ class Grams:
         return Grams(self.hashes[which], self.starts[which], self.ends[which])
 
 
-EXACT = Form("exact", k=14, window=14)
-ABSTRACT = Form("abstract", k=20, window=14, abstract=True)
+EXACT = Form("exact", k=10, window=8)
+ABSTRACT = Form("abstract", k=16, window=10, abstract=True)
 DOCUMENTED = Form("prose", k=12, window=16, prose=True)
 FORMS = (EXACT, ABSTRACT, DOCUMENTED)
 

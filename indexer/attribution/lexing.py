@@ -37,7 +37,11 @@ class Lexer:
 
         Any text has some: there is no such thing as a syntax error here.
         """
-        parts = _parts(unify_line_ends(text).encode("utf-8", "surrogatepass"), self._family)
+        return self.read_data(unify_line_ends(text).encode("utf-8", "surrogatepass"))
+
+    def read_data(self, data: bytes) -> Reading:
+        """The same of a text in UTF-8 with unified line ends."""
+        parts = _parts(data, self._family)
         return joined([_reader(each.family).read(each.data) for each in parts])
 
     def tokens(self, text: str) -> Tokens:
@@ -55,14 +59,17 @@ class Lexer:
 
     def opening(self, before: str) -> str:
         """What to put in front of a text that follows `before`: the marks of what is still open there, or ""."""
-        last = _parts(before.encode("utf-8", "surrogatepass"), self._family)[-1]
+        opened = self.opening_of(before.encode("utf-8", "surrogatepass"))
+        return opened.decode("utf-8", "surrogatepass")
+
+    def opening_of(self, before: bytes) -> bytes:
+        """The same in UTF-8."""
+        last = _parts(before, self._family)[-1]
         start = _reader(last.family).open(last.data)
-        mark = (
-            _mark(last.data[start:].decode("utf-8", "surrogatepass"), last.family)
-            if start >= 0
-            else ""
-        )
-        return last.within + mark
+        if start < 0:
+            return last.within.encode()
+        span = last.data[start:].decode("utf-8", "surrogatepass")
+        return (last.within + _mark(span, last.family)).encode("utf-8", "surrogatepass")
 
 
 class _Part(NamedTuple):

@@ -18,10 +18,10 @@ from indexer.attribution.candidates import (
     together,
 )
 from indexer.attribution.catalogue import Catalogue, File
-from indexer.attribution.excerpts import excerpt
+from indexer.attribution.excerpts import excerpt, line_span
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS
-from indexer.attribution.lexing import lexer_of, unify_line_ends
+from indexer.attribution.lexing import lexer_of
 from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Hits
 from indexer.attribution.removal import hidden_files, read_removals
@@ -31,7 +31,6 @@ from indexer.attribution.tokens import Ids, Places, Tokens
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
 _CACHED_PASSAGES = 1024
-_LINE_FEED = ord("\n")
 _HIT_BITS = 14.0  # what a hit says, as against rare names
 _HIT_TOKENS = 16  # hits that begin this near to each other speak once
 _SHARED_FAMILIES = 4  # unrelated packages with a gram that says nothing about places
@@ -131,22 +130,24 @@ class Library:
         """The lines `first` to `last` of a file (0-based, last excluded); none where the index holds no texts."""
         if not self.has_text:
             return []
-        data = self._stored.read(*self.catalogue.place(file.number))
-        if b"\r" in data:
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _LINE_FEED)
-        start = int(ends[first - 1]) + 1 if first else 0
-        end = int(ends[last - 1]) if last <= len(ends) else len(data)
+        data = self._unified(file)
+        start, end = line_span(data, first, last)
         return data[start:end].decode("utf-8", "surrogatepass").split("\n")
 
     def text(self, file: File) -> str | None:
         """The text of a file, where the index holds texts."""
-        return self._text(file) if self.has_text else None
-
-    def _text(self, file: File) -> str:
+        if not self.has_text:
+            return None
         return self._stored.read(*self.catalogue.place(file.number)).decode(
             "utf-8", "surrogatepass"
         )
+
+    def _unified(self, file: File) -> bytes:
+        """The text of a file with unified line ends."""
+        data = self._stored.read(*self.catalogue.place(file.number))
+        if b"\r" not in data:
+            return data
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def facing(self, tokens: Tokens) -> "tuple[Library, Tokens]":
         """This library for the comparison with these tokens, and they as it is compared with.
@@ -182,13 +183,9 @@ class Library:
 
     def _lex_passage(self, number: int, start: int, end: int) -> Tokens:
         file = self.catalogue.file(number)
-        text = excerpt(
-            unify_line_ends(self._text(file)),
-            start * _PAGE_LINES,
-            end * _PAGE_LINES,
-            family_of(file.language),
-        )
-        return lexer_of(file.language).tokens(text).on_later_lines(start * _PAGE_LINES)
+        first, last = start * _PAGE_LINES, end * _PAGE_LINES
+        data = excerpt(self._unified(file), first, last, family_of(file.language))
+        return lexer_of(file.language).read_data(data).tokens.on_later_lines(first)
 
 
 def _joined(one: Votes, other: Votes) -> Votes:

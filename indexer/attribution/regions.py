@@ -15,6 +15,7 @@ _REACH_LINES = (
     40  # source lines that may lie between two hits beyond three for each line asked about
 )
 _IDIOM_FAMILIES = 4  # unrelated packages with the same abstract gram
+_SHORT_SHAPE, _LONG_SHAPE = 20, 30  # tokens under hits, from which shapes alone may be of a copy
 _BACK_LINES = 3  # a hit may point this far back: grams of both forms interleave
 
 
@@ -43,6 +44,9 @@ class Chain:
     lines: list[int] = field(default_factory=list)  # and their lines in the file
     end: int = 0  # past the last token under a hit
     covered: int = 0  # tokens of the text under a hit
+    families: int = 0  # unrelated packages with that gram of it which fewest have
+    as_written: bool = False  # whether any gram of it is of the exact form
+    as_shaped: bool = False  # and whether any is of the semi-abstract one
     _text_line: int = 0  # of the last hit
 
     @property
@@ -60,11 +64,27 @@ class Chain:
         return abs((line - self.lines[-1]) - (text_line - self._text_line))
 
     def add(self, position: int, end: int, text_line: int, line: int) -> None:
+        """Lengthens the chain by a hit."""
         self.covered += max(0, end - max(position, self.end))
         self.end = max(self.end, end)
         self.positions.append(position)
         self.lines.append(line)
         self._text_line = text_line
+
+    def count(self, families: int, *, abstract: bool) -> None:
+        """Counts what a hit says beside its place."""
+        self.families = min(self.families or families, families)
+        self.as_shaped |= abstract
+        self.as_written |= not abstract
+
+    @property
+    def is_promising(self) -> bool:
+        """Whether a copy may lie here: what is alike in one form only, and not in one package only, seldom is one."""
+        if self.as_written and self.as_shaped:
+            return True
+        if self.families == 1:
+            return self.as_written or self.covered >= _SHORT_SHAPE
+        return self.covered >= _LONG_SHAPE and self.families < _IDIOM_FAMILIES
 
 
 def common(hits: Hits, rare: npt.NDArray[np.float64], ids: Ids) -> Common:
@@ -75,8 +95,9 @@ def common(hits: Hits, rare: npt.NDArray[np.float64], ids: Ids) -> Common:
     stopped = hits.lines == STOP
     shapes = hits.abstract & (stopped | (hits.families >= _IDIOM_FAMILIES))
     tokens = len(rare)
-    exact = _covered(hits, stopped & ~hits.abstract, tokens)
-    return Common(exact, _covered(hits, shapes, tokens), rare, ids)
+    twice = ~hits.abstract & (stopped | (hits.families > 1))
+    which = stopped & ~hits.abstract, shapes, twice
+    return Common(*(_covered(hits, each, tokens) for each in which), rare, ids)
 
 
 def _covered(hits: Hits, which: npt.NDArray[np.bool_], tokens: int) -> npt.NDArray[np.bool_]:
@@ -102,11 +123,13 @@ def chains(tokens: Tokens, hits: Hits, catalogue: Catalogue, *, min_hits: int) -
         hits.ends[at].tolist(),
         tokens.lines[starts].tolist(),
         (hits.lines[at] - catalogue.first_lines[files]).tolist(),
+        hits.families[at].tolist(),
+        hits.abstract[at].tolist(),
         strict=True,
     )
     found: list[Chain] = []
     open_chains: list[Chain] = []
-    for file, start, end, text_line, line in rows:
+    for file, start, end, text_line, line, families, abstract in rows:
         if open_chains and open_chains[0].file != file:
             found += open_chains
             open_chains = []
@@ -123,7 +146,8 @@ def chains(tokens: Tokens, hits: Hits, catalogue: Catalogue, *, min_hits: int) -
             else fitting[0]
         )
         nearest.add(start, end, text_line, line)
+        nearest.count(families, abstract=abstract)
     return sorted(
-        (each for each in found + open_chains if len(each.lines) >= min_hits),
+        (each for each in found + open_chains if len(each.lines) >= min_hits and each.is_promising),
         key=lambda each: (-each.covered, each.file, each.start),
     )
