@@ -72,6 +72,22 @@ def test_imports_remarks_and_tables_are_no_passages() -> None:
         assert draw_passage(text, "python", 5, Random(1)) is None
 
 
+NAMES = "\n  alpha,\n  beta,\n  gamma,\n  delta\n"
+
+
+@pytest.mark.parametrize(
+    ("language", "imports", "code"),
+    [
+        ("python", f"from one.other import ({NAMES})\nimport third\n", f"alpha = call({NAMES})\nthird()\n"),
+        ("typescript", f"import {{{NAMES}}} from './other';\nimport third from 'third';\n", f"call({{{NAMES}}});\nthird();\n"),
+        ("javascript", f"const {{{NAMES}}} = require('./other');\nconst one = require('one');\n", f"const {{{NAMES}}} = chosen();\nconst one = chosen(1);\n"),
+    ],
+)  # fmt: skip
+def test_imports_are_imports_over_several_lines_too(language: str, imports: str, code: str) -> None:
+    assert passages(imports, language, 7) == []
+    assert len(passages(code, language, 7)) == 1
+
+
 def test_light_renaming_changes_about_its_share_of_the_tokens_and_local_names_only() -> None:
     copy = renamed(BODY, "lightly", "python", Random(3))
     assert copy is not None

@@ -69,13 +69,37 @@ def _says_something(part: str, language: str) -> bool:
     """Whether this is code: not mostly remarks, imports or a table."""
     marks = ("#", '"""', "'''", "import ", "from ") if language == "python" else _SCRIPT_REMARKS
     rows = [row.strip() for row in part.splitlines() if row.strip()]
-    code = sum(not row.startswith(marks) for row in rows) - _docstring_lines(part, language)
+    code = sum(not row.startswith(marks) for row in rows)
+    code -= _docstring_lines(part, language) + _import_lines(part, language)
     found = lexemes(part)
     words = sum(each[0].isalpha() or each[0] == "_" for each in found)
     return code >= _LEAST_CODE * len(rows) and words >= _LEAST_WORDS * len(found)
 
 
 _SCRIPT_REMARKS = ("//", "/*", "*", "import ", "export * from", "export {")
+
+
+# How an import of a script goes on over lines, and what older ones import with.
+_SCRIPT_IMPORT = re.compile(
+    r"""^[ \t]*(?:(?:import|export)\b[^;'"()=]*?\bfrom\s*['"]|(?:const|let|var)\b[^;'"()]*=[^;'"]*\brequire\()""",
+    re.MULTILINE,
+)
+
+
+def _import_lines(part: str, language: str) -> int:
+    """The lines of imports that do not begin with the word."""
+    if language == "python":
+        tree = parsed(part)
+        spans = [
+            (each.lineno, each.end_lineno or each.lineno)
+            for each in (ast.walk(tree) if tree else ())
+            if isinstance(each, ast.Import | ast.ImportFrom)
+        ]
+        rows = part.splitlines()
+        return sum(bool(row.strip()) for first, last in spans for row in rows[first:last])
+    found = _SCRIPT_IMPORT.finditer(part)
+    rows = [row.strip() for each in found for row in each[0].strip().splitlines()]
+    return sum(bool(row) and not row.startswith(_SCRIPT_REMARKS) for row in rows)
 
 
 def _docstring_lines(part: str, language: str) -> int:
