@@ -56,9 +56,10 @@ class Thresholds:
     table_names: float = 0.08
     long_table_grams: int = 200  # and with hardly any
     long_table_share: float = 0.9
-    prose_warning: float = 0.85  # where hardly any code matches
-    prose_grams: int = 50
-    little_code: int = 12  # tokens
+    little_code: int = 12  # tokens of it, below which a segment is prose
+    prose: float = 0.85  # share of prose that is equal, for it to be told
+    prose_grams: int = 30  # different ones, likewise
+    prose_warning: int = 50  # and for a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
         exact, matched = segment.exact_share, _matched(segment)
         is_told = exact >= limits.exact_plain
         return Verdict(INFORMATION, LICENCE_HEADER, exact, matched) if is_told else None
+    if is_prose(part, limits):
+        return _on_prose(part, segment, limits)
     seen = apparent(text, segment, common)
     if fitted.most(seen, bounds(segment)) < fitted.information:
         return None  # which spares much of what is aligned the harder question
@@ -128,6 +131,19 @@ def _verdict(tier: str, part: Tokens, segment: Segment, limits: Thresholds) -> V
     exact, renamed = segment.exact_share, segment.renamed_share
     similarity = max(exact, renamed) if _has_names(part) else exact
     return Verdict(tier, _kind(part, segment, limits), similarity, _matched(segment))
+
+
+def is_prose(part: Tokens, limits: Thresholds) -> bool:
+    """Whether hardly any of this is code: of names and shapes, which the score weighs, there is nothing to say."""
+    return count(part.kinds != PROSE) < limits.little_code
+
+
+def _on_prose(part: Tokens, segment: Segment, limits: Thresholds) -> Verdict | None:
+    """The verdict on words alone: so many in a row are not written twice."""
+    if segment.exact_share < limits.prose or segment.exact_grams < limits.prose_grams:
+        return None
+    warns = segment.exact_grams >= limits.prose_warning
+    return _verdict(WARNING if warns else INFORMATION, part, segment, limits)
 
 
 def may_warn(part: Tokens, segment: Segment, limits: Thresholds, beyond: float) -> bool:
@@ -168,11 +184,8 @@ def _has_names(part: Tokens) -> bool:
 def _is_anybodys(part: Tokens, segment: Segment, limits: Thresholds) -> bool:
     """Whether it can be told whose this is: not of a licence, nor of a mere table."""
     share, seen = segment.exact_share, segment.exact_grams
-    code = int((part.kinds != PROSE).sum())
     if _is_licence(part, limits):
         return False
-    if code < limits.little_code:
-        return share >= limits.prose_warning and seen >= limits.prose_grams
     if share < limits.exact_plain and not _has_names(part):
         return False
     names = _names(part)
@@ -207,7 +220,6 @@ def _imports(part: Tokens) -> float:
 
 def _is_licence(part: Tokens, limits: Thresholds) -> bool:
     """Whether this is the text of a licence: it says itself where it is from, and means to be copied."""
-    code = int((part.kinds != PROSE).sum())
     place = np.searchsorted(_LICENCE_WORDS[:-1], part.exact)
     words = count(_LICENCE_WORDS[place] == part.exact)
-    return words >= _LICENCE_MENTIONS and (code < limits.little_code or words * 20 >= len(part))
+    return words >= _LICENCE_MENTIONS and (is_prose(part, limits) or words * 20 >= len(part))

@@ -59,11 +59,18 @@ def read(path: Path = FILE) -> list[Read]:
 def verdict_on(text: str, package: str, source: str, known: Sequence[Read]) -> str:
     """The verdict on a passage of a package that was matched with another: as those two were read, or else the passage."""
     lines = line_hashes(text)
-    alike = [each for each in known if _are_the_same(lines, each.lines)]
-    beside = (each for each in alike if each.source == source)
-    itself = (each for each in alike if each.at.startswith(f"{package}/"))
-    found = next(beside, None) or next(itself, None)
-    return found.verdict if found else UNREAD
+    alike = [
+        each
+        for each in known
+        if _are_the_same(lines, each.lines)
+        and (each.source == source or each.at.startswith(f"{package}/"))
+    ]
+    nearest = max(
+        alike,
+        key=lambda each: (each.source == source, len(lines & each.lines) / len(lines | each.lines)),
+        default=None,
+    )
+    return nearest.verdict if nearest else UNREAD
 
 
 def is_known_copy(text: str, package: str, known: Iterable[Read]) -> bool:

@@ -26,6 +26,7 @@ from indexer.attribution.judging import (
     SCALE,
     Thresholds,
     Verdict,
+    is_prose,
     is_weighed,
     may_warn,
 )
@@ -77,9 +78,10 @@ class Recorder:
         first, last = text.lines[[segment.text_start, segment.text_end - 1]].tolist()
         size = segment.exact + 0.3 * segment.abstract
         part = text.part(segment.text_start, segment.text_end)
-        tells = may_warn(part, segment, limits, limits.many_imports_score)
-        values = features(text, segment, common, self.phrases)
-        self.rows.append(Row(values, first, last, size, tells))
+        if not is_prose(part, limits):  # on which no score decides
+            tells = may_warn(part, segment, limits, limits.many_imports_score)
+            values = features(text, segment, common, self.phrases)
+            self.rows.append(Row(values, first, last, size, tells))
         if similarity < _LEAST_SHARE:
             return None
         return Verdict(INFORMATION, "", similarity, max(segment.exact, segment.abstract))

@@ -67,7 +67,7 @@ def _most(lines: int) -> int:
 
 def _says_something(part: str, language: str) -> bool:
     """Whether this is code: not mostly remarks, imports or a table."""
-    marks = ("#", '"""', "'''", "import ", "from ") if language == "python" else _SCRIPT_REMARKS
+    marks = _PYTHON_REMARKS if language == "python" else _SCRIPT_REMARKS
     rows = [row.strip() for row in part.splitlines() if row.strip()]
     code = sum(not row.startswith(marks) for row in rows)
     code -= _docstring_lines(part, language) + _import_lines(part, language)
@@ -76,6 +76,7 @@ def _says_something(part: str, language: str) -> bool:
     return code >= _LEAST_CODE * len(rows) and words >= _LEAST_WORDS * len(found)
 
 
+_PYTHON_REMARKS = ("#", '"""', "'''", 'r"""', "r'''", 'R"""', "import ", "from ")
 _SCRIPT_REMARKS = ("//", "/*", "*", "import ", "export * from", "export {")
 
 
@@ -106,7 +107,9 @@ def _docstring_lines(part: str, language: str) -> int:
     if language != "python":
         return 0
     # The first line of a docstring is counted as a remark by its quotes already.
-    strings = re.findall(r'^\s*(?:"""|\'\'\').*?(?:"""|\'\'\')\s*$', part, re.DOTALL | re.MULTILINE)
+    strings = re.findall(
+        r'^\s*[rR]?(?:"""|\'\'\').*?(?:"""|\'\'\')\s*$', part, re.DOTALL | re.MULTILINE
+    )
     return sum(sum(bool(row.strip()) for row in each.splitlines()) - 1 for each in strings)
 
 
