@@ -327,3 +327,30 @@ def test_a_second_place_in_one_package_is_counted_and_not_named(tmp_path: Path) 
 
     assert {match.source.package, *(each.package for each in match.others)} == {"one", "two"}
     assert (len(match.others), match.more) == (1, 1)
+
+
+PROSE = (
+    "Otters ferry the ledger between nine harbours before dawn because the tide table that the keeper inherited "
+    "counts from the old lighthouse rather than from the pier where boats are moored today. Whoever compares both "
+    "columns finds that the eleventh row was entered twice, once in brown ink and once in green, which nobody "
+    "noticed until a clerk tried to settle the account of a barge that had never carried anything but gravel, "
+    "lanterns and a single crated harpsichord for somebody in the northern parish."
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "tiers"), [(78, ["warning"]), (42, ["information"]), (30, []), (8, [])]
+)
+@pytest.mark.parametrize("quotes", ['"""', 'r"""'])
+def test_a_remark_is_known_by_how_many_words_in_a_row_are_the_same(
+    tmp_path: Path, words: int, tiers: list[str], quotes: str
+) -> None:
+    source = f'def settle(barge):\n    {quotes}{PROSE}"""\n    return barge.account(11)\n'
+    write_corpus(tmp_path, [document(source, "harbour/ledger.py", "harbour")])
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    index = AttributionIndex.open(tmp_path / "index")
+    copied = " ".join(PROSE.split()[:words])
+
+    found = index.check_document(f'class Tide:\n    {quotes}{copied}"""\n', language="python")
+
+    assert [each.tier for each in found] == tiers
