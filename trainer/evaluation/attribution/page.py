@@ -171,9 +171,10 @@ def _negatives(values: Row) -> str:
     return "\n".join(
         [
             "## Texts that are no copies\n",
-            "Read: both sides were compared by eye; a copy is one that was made from the other, or both "
-            "from a third; what many write alike is idiom and counts as false, as does what nobody "
-            "has read.\n",
+            "Read: both sides were compared, without any score; a copy is one that was made from the other, "
+            "or both from a third; what many write alike is idiom and counts as false, as does what nobody "
+            "has read. Two readers, language models, read each, the second without what the first had said, "
+            "and a third where they differed, once in forty.\n",
             _picked(_ON_OTHERS, values["negatives"]),
             f"All warnings on them: {said['warnings']}, of which copies {said['copy']}, idiom "
             f"{said['idiom']}, false {said['false']}, unread {said['unread']}: adjudicated precision "
