@@ -2,16 +2,29 @@
 
 import ctypes
 import struct
+from functools import cache
 
 import numpy as np
 
 from indexer.attribution import alignment
 from indexer.attribution.alignment import Segment, straightened
-from indexer.attribution.compiled_rows import compiled
+from indexer.attribution.compiled_rows import loaded, place
+from indexer.attribution.native.building import ALIGNER
 from indexer.attribution.tokens import NAME_ID, Tokens
 
 _SEGMENT = struct.Struct("6q3d5qd3q")  # as `segment` in aligner.c
 _TOKENS = 7  # of the text, for one segment at most
+
+_BYTES, _PLACE, _NUMBER = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64
+_FUNCTION = (
+    _NUMBER, *(_BYTES,) * 4, _NUMBER, *(_BYTES,) * 3, _NUMBER, ctypes.c_uint64, _PLACE, _PLACE,
+)  # fmt: skip
+
+
+@cache
+def compiled() -> ctypes.CDLL | None:
+    """The library, if it was compiled."""
+    return loaded(ALIGNER, {"footnote_align": _FUNCTION})
 
 
 def align(text: Tokens, source: Tokens) -> list[Segment]:
@@ -34,7 +47,7 @@ def compared(
     count = library.footnote_align(
         *(each.tobytes() for each in columns), size,
         *(each.tobytes() for each in others), len(source),
-        NAME_ID, room.ctypes.data, places.ctypes.data,
+        NAME_ID, place(room), place(places),
     )  # fmt: skip
     if count < 0:
         raise MemoryError

@@ -4,9 +4,10 @@ Fingerprints find runs of tokens. Where edits leave no run long enough, the name
 a text votes for the chunks that have it, and where a dozen lines vote for one place alignment decides.
 """
 
-from collections.abc import Iterable, Iterator
+import ctypes
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -14,18 +15,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from indexer.attribution.compiled_rows import firsts
+from indexer.attribution.compiled_rows import compiled, firsts, numbered, place
 from indexer.attribution.postings import Hides, Lines
 from indexer.attribution.rarity import RAREST, bits_of
-from indexer.attribution.tokens import ARGUMENT, NAME, Ids, Places, Reading
+from indexer.attribution.tokens import ARGUMENT, NAME, Ids, Places, Reading, word_id
 
 CHUNK_LINES = 40
 STRETCH_TOKENS = 128  # of a text, whose names are asked for together: some twelve lines
+_HALF = STRETCH_TOKENS // 2
 _FIELD, _LINE = "names", "line"
 _WRITER_BYTES = 192_000_000
 _SHORTEST_NAME = 3
 _RARE = 100  # chunks with a name; one that more have says little
-_CACHED_NAMES = 1 << 16
+_KEPT_NAMES = 1 << 16
 _FEW_CHUNKS = 1 << 17  # rarity is told as in a corpus of this many at least
 _FEWEST = 3  # names, or runs of tokens, that speak for one place
 _ENOUGH_BITS = 36.0
@@ -36,8 +38,9 @@ class Names(NamedTuple):
     """Names as a text has them."""
 
     at: Places  # numbers of the tokens
-    words: list[str]  # what is written there
-    ids: Ids
+    which: Places  # the number of the name at each
+    words: list[str]  # what is written there, each once
+    ids: Ids  # of the words
 
 
 class Shared(NamedTuple):
@@ -122,37 +125,54 @@ class Chunks:
             self._searcher = _searcher(folder)
         self._tantivy = tantivy
         self._hides = hides
-        self._places = lru_cache(_CACHED_NAMES)(self._find)
+        self._places: dict[str, Lines] = {}
 
-    def _find(self, name: str) -> Lines:
-        """The first lines of the chunks that have a name; none where it is common, or no name to ask for."""
+    def _places_of(self, names: Sequence[str]) -> list[Lines]:
+        """The first lines of the chunks that have each name; none where it is common, or no name to ask for."""
+        known = self._places
+        new = self._asked([each for each in names if each not in known])
+        places = [new[each] if each in new else known[each] for each in names]
+        if len(known) + len(new) > _KEPT_NAMES:
+            self._places = new
+        else:
+            known.update(new)
+        return places
+
+    def _asked(self, names: Sequence[str]) -> dict[str, Lines]:
+        addresses, ends = [], []
         with _damage_said():
-            if len(name) < _SHORTEST_NAME or not 0 < self._searcher.doc_freq(_FIELD, name) <= _RARE:
-                return _NOWHERE
-            query = self._tantivy.Query.term_query(self._schema, _FIELD, name)
-            addresses = [each[1] for each in self._searcher.search(query, _RARE, count=False).hits]
+            for name in names:
+                if (
+                    len(name) >= _SHORTEST_NAME
+                    and 0 < self._searcher.doc_freq(_FIELD, name) <= _RARE
+                ):
+                    query = self._tantivy.Query.term_query(self._schema, _FIELD, name)
+                    found = self._searcher.search(query, _RARE, count=False).hits
+                    addresses += [each[1] for each in found]
+                ends.append(len(addresses))
+            # Of all at once: the whole column is read for every question.
             lines = np.array(self._searcher.fast_field_values(_LINE, addresses), np.uint32)
-        return lines if self._hides is None else lines[~self._hides(lines)]
+        places = {}
+        for name, (start, end) in zip(names, pairwise([0, *ends]), strict=True):
+            here = lines[start:end].copy()
+            places[name] = here if self._hides is None else here[~self._hides(here)]
+        return places
 
     def votes(self, names: Names) -> "Votes":
         """Every occurrence of a rare name in the text, with every chunk that has the name."""
-        numbers: dict[str, int] = {}
-        of_name = np.array(
-            [numbers.setdefault(each, len(numbers)) for each in names.words], np.intp
-        )
-        places = [self._places(each) for each in numbers]
+        places = self._places_of(names.words)
         sizes = np.array([len(each) for each in places], np.intp)
-        counts = sizes[of_name] if len(of_name) else of_name
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        starts = (np.cumsum(sizes) - sizes)[of_name] if len(of_name) else of_name
-        lines = np.concatenate([_NOWHERE, *places])[np.repeat(starts, counts) + within]
-        what = np.repeat(of_name, counts)
         chunks = max(self._searcher.num_docs, _FEW_CHUNKS)
-        bits = np.log2(chunks / np.maximum(sizes[what], 1))
+        bits = np.log2(chunks / np.maximum(sizes, 1))
         # A small corpus may have a word that everybody uses only once.
-        known = np.repeat(bits_of(names.ids), counts)
+        known = bits_of(names.ids)
         bits = np.where(known < RAREST, np.minimum(bits, known), bits)
-        return Votes(np.repeat(names.at, counts), lines, what, bits)
+        counts = sizes[names.which]
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        starts = (np.cumsum(sizes) - sizes)[names.which]
+        lines = np.concatenate([_NOWHERE, *places])[np.repeat(starts, counts) + within]
+        what = np.repeat(names.which, counts)
+        return Votes(np.repeat(names.at, counts), lines, what, bits[what])
 
 
 def _searcher(folder: Path) -> Any:
@@ -196,8 +216,29 @@ def together(votes: Votes) -> list[Shared]:
     Every token is in two stretches and every chunk in two pairs: what is cut by a border of one lies whole in
     the other.
     """
+    rows = compiled()
+    found = together_by_numpy(votes) if rows is None else _heard(rows, votes)
+    return sorted(found, key=lambda each: (each.start, -each.bits, -each.line))
+
+
+def _heard(rows: ctypes.CDLL, votes: Votes) -> list[Shared]:
+    count = len(votes.at)
+    stretches, lines = np.empty((2, 4 * count), np.intp)
+    said = np.empty(4 * count)
+    found = rows.footnote_together(
+        *(each.tobytes() for each in votes), count, _HALF, CHUNK_LINES, _FEWEST, _ENOUGH_BITS,
+        place(stretches), place(lines), place(said),
+    )  # fmt: skip
+    if found < 0:
+        raise MemoryError
+    columns = stretches[:found] * _HALF, lines[:found], said[:found]
+    return list(map(Shared, *(each.tolist() for each in columns)))
+
+
+def together_by_numpy(votes: Votes) -> list[Shared]:
+    """The same in any order, where nothing was compiled."""
     votes = _in_company(votes)
-    half = votes.at // (STRETCH_TOKENS // 2)
+    half = votes.at // _HALF
     stretches = np.concatenate([half, np.maximum(half - 1, 0)])
     lines = np.tile(votes.lines.astype(np.int64), 2)
     lines = np.concatenate([lines, np.maximum(lines - CHUNK_LINES, 0)])
@@ -210,11 +251,10 @@ def together(votes: Votes) -> list[Shared]:
     key, group = np.unique(key, return_inverse=True)
     said = np.bincount(group, bits, len(key))
     enough = (said >= _ENOUGH_BITS) & (np.bincount(group, minlength=len(key)) >= _FEWEST)
-    found = [
-        Shared(int(each >> 32) * (STRETCH_TOKENS // 2), int(each & 0xFFFF_FFFF), float(value))
+    return [
+        Shared(int(each >> 32) * _HALF, int(each & 0xFFFF_FFFF), float(value))
         for each, value in zip(key[enough], said[enough], strict=True)
     ]
-    return sorted(found, key=lambda each: (each.start, -each.bits, -each.line))
 
 
 def _in_company(votes: Votes) -> Votes:
@@ -239,8 +279,11 @@ def names_of(words: Iterable[str]) -> set[str]:
     return {word for word in words if len(word) >= _SHORTEST_NAME and not word[0].isdigit()}
 
 
-def names_in(reading: Reading) -> Names:
-    """The names in a text."""
+def names_in(reading: Reading, *, folds: bool) -> Names:
+    """The names in a text; where words are the same in capitals, each spelling for itself."""
     kinds = reading.tokens.kinds
     at = np.flatnonzero((kinds == NAME) | (kinds == ARGUMENT))
-    return Names(at, reading.words(at), reading.tokens.exact[at])
+    ids = reading.tokens.exact[at]
+    spelt = np.array([word_id(each) for each in reading.words(at)], np.uint64) if folds else ids
+    first, which = numbered(spelt)
+    return Names(at, which, reading.words(at[first]), ids[first])

@@ -61,7 +61,7 @@ class Catalogue:
 
     def hide(self, files: npt.NDArray[np.bool_]) -> None:
         """From now on these files, and packages that have no others, are not found by name or content."""
-        self._hidden = files
+        self.hidden = files
         shown = set(np.unique(self._table["package"][~files]).tolist())
         self.packages = tuple(
             each for number, each in enumerate(self.all_packages) if number in shown
@@ -71,7 +71,7 @@ class Catalogue:
         """Which of these corpus lines are in hidden files; a mark that is no line is in none."""
         known = lines != NO_LINE
         files = self.files_of_lines(np.where(known, lines, np.uint32(0)))
-        hidden: npt.NDArray[np.bool_] = known & self._hidden[files]
+        hidden: npt.NDArray[np.bool_] = known & self.hidden[files]
         return hidden
 
     @property
@@ -122,19 +122,19 @@ class Catalogue:
     def files_with_hash(self, sha256: str) -> list[File]:
         """Files whose content has this SHA-256."""
         wanted = np.frombuffer(bytes.fromhex(sha256), np.uint8)
-        same = (self._table["sha256"] == wanted).all(axis=1) & ~self._hidden
+        same = (self._table["sha256"] == wanted).all(axis=1) & ~self.hidden
         return [self.file(number) for number in np.flatnonzero(same).tolist()]
 
     def files_named(self, path: str) -> list[File]:
         """Files of exactly this path, in any package."""
         numbers = self._numbers.get(path, ())
-        return [self.file(number) for number in numbers if not self._hidden[number]]
+        return [self.file(number) for number in numbers if not self.hidden[number]]
 
     def files_under(self, path: str, *, limit: int) -> list[File]:
         """Files whose path is `path`, ends with it, or lies in a folder of that name."""
         inner = f"/{path}/"
         names = enumerate(self._paths)
-        found = (n for n, name in names if inner in f"/{name}/" and not self._hidden[n])
+        found = (n for n, name in names if inner in f"/{name}/" and not self.hidden[n])
         return [self.file(n) for n, _ in zip(found, range(limit), strict=False)]
 
     @cached_property

@@ -1,53 +1,68 @@
-"""Rows of ids and hashes in native/aligner.c, called with arrays of numpy's.
+"""Rows of ids and hashes in native/rows.c, called with arrays of numpy's.
 
 Short rows go as bytes: to copy one costs less than to ask for its address.
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.attribution.native.building import ALIGNER, library
+from indexer.attribution.native.building import ROWS, library
 from indexer.attribution.tokens import Ids, Places
 
 Heads = npt.NDArray[np.uint32]
 
 _BYTES, _PLACE, _NUMBER = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64
 _FUNCTIONS = {
-    "footnote_align": (
-        _NUMBER, *(_BYTES,) * 4, _NUMBER, *(_BYTES,) * 3, _NUMBER, ctypes.c_uint64, _PLACE, _PLACE,
-    ),
     "footnote_grams": (_NUMBER, _BYTES, _NUMBER, _NUMBER, _PLACE),
-    "footnote_firsts": (_NUMBER, _BYTES, _NUMBER, _PLACE),
+    "footnote_numbered": (_NUMBER, _BYTES, _NUMBER, _PLACE, _PLACE),
     "footnote_seek": (None, _PLACE, _NUMBER, _BYTES, _NUMBER, _PLACE),
     "footnote_told": (None, _PLACE, _PLACE, _NUMBER, _BYTES, *(_NUMBER,) * 3, _PLACE, _PLACE),
-    "footnote_find": (
-        None, _PLACE, ctypes.c_int, _PLACE, _NUMBER, _BYTES, _NUMBER, _PLACE, _PLACE,
+    "footnote_hits": (
+        _NUMBER, _PLACE, _BYTES, _BYTES, *(_NUMBER,) * 3, _BYTES, _NUMBER, _PLACE, _NUMBER, _PLACE, _PLACE,
+    ),
+    "footnote_chains": (
+        _NUMBER, *(_BYTES,) * 5, _NUMBER, _BYTES, _PLACE, _NUMBER, *(_NUMBER,) * 5, _PLACE, _PLACE,
+    ),
+    "footnote_together": (
+        _NUMBER, *(_BYTES,) * 4, *(_NUMBER,) * 4, ctypes.c_double, *(_PLACE,) * 3,
     ),
 }  # fmt: skip
+_Place = ctypes.c_char * 0
 
 
 @cache
 def compiled() -> ctypes.CDLL | None:
     """The library, if it was compiled."""
-    path = library(ALIGNER)
+    return loaded(ROWS, _FUNCTIONS)
+
+
+def loaded(kind: str, functions: Mapping[str, Sequence[Any]]) -> ctypes.CDLL | None:
+    """A library with what each of its functions returns and takes, if it was compiled."""
+    path = library(kind)
     if path is None:
         return None
-    loaded = ctypes.CDLL(str(path))
-    for name, (result, *arguments) in _FUNCTIONS.items():
-        function = getattr(loaded, name)
+    opened = ctypes.CDLL(str(path))
+    for name, (result, *arguments) in functions.items():
+        function = getattr(opened, name)
         function.restype, function.argtypes = result, arguments
-    return loaded
+    return opened
+
+
+def place(array: Any) -> Any:
+    """Where an array is that may be written to; numpy tells it at four times the cost."""
+    return _Place.from_buffer(array)
 
 
 def grams(rows: ctypes.CDLL, ids: Ids, k: int) -> Ids:
     """As the one in fingerprints.py."""
     hashes = np.empty(max(0, len(ids) - k + 1), np.uint64)
     if len(hashes):
-        rows.footnote_grams(ids.tobytes(), len(ids), k, hashes.ctypes.data)
+        rows.footnote_grams(ids.tobytes(), len(ids), k, place(hashes))
     return hashes
 
 
@@ -62,20 +77,34 @@ def seek(row: Heads, sought: Heads) -> Places:
     if rows is None:
         return np.searchsorted(row, sought)
     places = np.empty(len(sought), np.intp)
-    rows.footnote_seek(row.ctypes.data, len(row), sought.tobytes(), len(sought), places.ctypes.data)
+    rows.footnote_seek(place(row), len(row), sought.tobytes(), len(sought), place(places))
     return places
 
 
 def firsts(values: Ids) -> Places:
     """Where each value stands first, in order."""
+    return numbered(values)[0]
+
+
+def numbered(values: Ids) -> tuple[Places, Places]:
+    """Where each different value stands first, in order, and for every value the number of the one that it is."""
     rows = compiled()
     if rows is None:
-        return np.sort(np.unique(values, return_index=True)[1])
-    places = np.empty(len(values), np.intp)
-    count = rows.footnote_firsts(values.tobytes(), len(values), places.ctypes.data)
+        return numbered_by_numpy(values)
+    first, which = np.empty((2, len(values)), np.intp)
+    count = rows.footnote_numbered(values.tobytes(), len(values), place(first), place(which))
     if count < 0:
         raise MemoryError
-    return places[:count]
+    return first[:count], which
+
+
+def numbered_by_numpy(values: Ids) -> tuple[Places, Places]:
+    """The same, where nothing was compiled."""
+    _, first, which = np.unique(values, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty(len(order), np.intp)
+    number[order] = np.arange(len(order))
+    return first[order], number[which]
 
 
 def told(
@@ -89,20 +118,7 @@ def told(
     found = np.empty((len(lengths), len(ids)), np.uint8)
     room = np.empty(len(ids), np.uint64)
     rows.footnote_told(
-        heads.ctypes.data, values.ctypes.data, len(heads), ids.tobytes(), len(ids),
-        lengths[0], lengths[-1], room.ctypes.data, found.ctypes.data,
+        place(heads), place(values), len(heads), ids.tobytes(), len(ids),
+        lengths[0], lengths[-1], place(room), place(found),
     )  # fmt: skip
     return found
-
-
-def runs(
-    rows: ctypes.CDLL, starts: Heads, bits: int, keys: Heads, hashes: Ids
-) -> tuple[Places, Places, Places]:
-    """Which hashes a table of postings.py has, where the entries of each begin, and how many they are."""
-    first, counts = np.empty((2, len(hashes)), np.intp)
-    rows.footnote_find(
-        starts.ctypes.data, bits, keys.ctypes.data, len(keys), hashes.tobytes(), len(hashes),
-        first.ctypes.data, counts.ctypes.data,
-    )  # fmt: skip
-    there = np.flatnonzero(counts)
-    return there, first[there], counts[there]

@@ -114,7 +114,7 @@ class AttributionIndex:
         language = language or language_as_checked(path)
         found: list[Match] = []
         for reading, family in self._readings(text, language):
-            names = names_in(reading)
+            names = names_in(reading, folds=family.folds)
             question = Question(
                 reading.tokens,
                 _may_be_renamed(family),
@@ -165,7 +165,7 @@ class AttributionIndex:
             tokens=reading.tokens.on_later_lines(left_away),
             abstract=_may_be_renamed(family),
             data=reading.data,
-            names=names_in(reading),
+            names=names_in(reading, folds=family.folds),
             new=(old - skipped, new - skipped),
             generated=says_it_is_generated(before),
             skipped=left_away,

@@ -22,12 +22,13 @@ from indexer.attribution.excerpts import excerpt, line_span
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS
 from indexer.attribution.lexing import lexer_of
+from indexer.attribution.occurrences import Table
 from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Hits
 from indexer.attribution.removal import hidden_files, read_removals
 from indexer.attribution.text_store import TEXT, TOKENS, BlockStore
 from indexer.attribution.token_store import Codes, as_coded, decode, ids_like, tokens_of
-from indexer.attribution.tokens import Ids, Places, Tokens
+from indexer.attribution.tokens import Ids, Tokens
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
 _CACHED_PASSAGES = 1024
@@ -45,7 +46,10 @@ class Library:
         hidden = hidden_files(self.catalogue, read_removals(folder))
         self.catalogue.hide(hidden)
         hides = self.catalogue.hides if hidden.any() else None
-        self._tables = {form: postings.read(folder, form.name, hides) for form in FORMS}
+        self._tables = {
+            form: Table(form, postings.read(folder, form.name, hides), self.catalogue)
+            for form in FORMS
+        }
         self._chunks = Chunks(folder / "chunks", hides) if text else None
         self.has_text = text
         self._stored = BlockStore(folder, TEXT if text else TOKENS)
@@ -68,35 +72,18 @@ class Library:
         """
         if self._facing is not None:
             tokens = self._facing[0]
-        found, left_out, alike = [], [], []
-        for form in FORMS:
-            if abstract or not form.abstract:
-                grams = form.grams(tokens)
-                if outside is not None:
-                    grams = grams.some(outside[grams.starts])
-                at, lines = self._tables[form].find(grams.hashes)
-                few, like = _first_few(grams.hashes, at, repeats)
-                left_out.append(grams.starts[at[~few]])
-                alike.append(grams.starts[like])
-                at, lines = at[few], lines[few]
-                kind = np.full(len(at), form.abstract)
-                families = self._families(at, lines)
-                found.append((grams.starts[at], grams.ends[at], lines, kind, families))
-        starts, ends, lines, kinds, families = (
-            np.concatenate(each) for each in zip(*found, strict=True)
+        forms = [each for each in FORMS if abstract or not each.abstract]
+        found = [
+            self._tables[each].occurrences(tokens, repeats=repeats, asked=outside) for each in forms
+        ]
+        kinds = [
+            np.full(len(each.starts), form.abstract)
+            for form, each in zip(forms, found, strict=True)
+        ]
+        starts, ends, lines, families, left_out, like = map(
+            np.concatenate, zip(*found, strict=True)
         )
-        left, like = np.concatenate(left_out), np.concatenate(alike)
-        return Hits(starts, ends, lines, kinds, families, left, like)
-
-    def _families(self, grams: Places, lines: npt.NDArray[np.uint32]) -> Places:
-        """For each occurrence, in how many families of packages its gram was found."""
-        files = self.catalogue.files_of_lines(np.where(lines == STOP, 0, lines))
-        families = self.catalogue.families[files]
-        order = np.lexsort((families, grams))
-        new = np.ones(len(order), bool)
-        new[1:] = (np.diff(grams[order]) != 0) | (np.diff(families[order]) != 0)
-        counts = np.bincount(grams[order], weights=new, minlength=1)
-        return counts[grams].astype(np.intp)
+        return Hits(starts, ends, lines, np.concatenate(kinds), families, left_out, like)
 
     def votes(self, names: Names) -> Votes:
         """The places that rare names of a text speak for; none where the index has no names."""
@@ -195,24 +182,3 @@ def _joined(one: Votes, other: Votes) -> Votes:
         np.concatenate([one.what, other.what]),
         np.concatenate([one.bits, other.bits]),
     )
-
-
-def _first_few(hashes: Ids, at: Places, repeats: int) -> tuple[npt.NDArray[np.bool_], Places]:
-    """Which finds to keep: not those of the further grams with a hash that comes often, as in tables of literals.
-
-    `at` are the numbers of the grams that were found, in order. Also, for every find that is not kept, the number
-    of the first gram that has its hash.
-    """
-    found = np.unique(at)
-    order = np.argsort(hashes[found], kind="stable")
-    ordered = hashes[found[order]]
-    first = np.ones(len(ordered), bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    place = np.arange(len(ordered))
-    begin = np.maximum.accumulate(np.where(first, place, 0))
-    kept = np.zeros(len(hashes), bool)
-    kept[found[order[place - begin < repeats]]] = True
-    like = np.zeros(len(hashes), np.intp)
-    like[found[order]] = found[order[begin]]
-    few = kept[at]
-    return few, like[at[~few]]

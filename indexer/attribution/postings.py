@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.catalogue import NO_LINE, mapped
-from indexer.attribution.compiled_rows import compiled, runs
 from indexer.attribution.tokens import Ids, Places
 
 STOP = NO_LINE
@@ -52,7 +51,10 @@ class Postings:
         return len(self.keys)
 
     def find(self, hashes: Ids) -> tuple[npt.NDArray[np.intp], Lines]:
-        """Every occurrence of every hash, in the order of the hashes: which hash, and its line or STOP."""
+        """Every occurrence of every hash, in the order of the hashes: which hash, and its line or STOP.
+
+        A binary search of all of them in step; occurrences.py asks rows.c for the same where that was compiled.
+        """
         at, first, counts = self._runs(hashes)
         before = np.cumsum(counts) - counts
         places = np.arange(counts.sum()) + np.repeat(first - before, counts)
@@ -64,13 +66,6 @@ class Postings:
 
     def _runs(self, hashes: Ids) -> tuple[Places, Places, Places]:
         """Which hashes are there, where the entries of each begin, and how many they are."""
-        rows = compiled()
-        if rows is not None:
-            return runs(rows, self.starts, self.bits, self.keys, hashes)
-        return self.runs_in_step(hashes)
-
-    def runs_in_step(self, hashes: Ids) -> tuple[Places, Places, Places]:
-        """The same, where nothing was compiled: a binary search of all of them in step."""
         buckets, keys = _split(hashes, self.bits)
         low = self.starts[buckets].astype(np.intp)
         end = np.minimum(self.starts[buckets + 1], np.uint32(len(self.keys))).astype(np.intp)

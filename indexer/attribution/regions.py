@@ -1,19 +1,21 @@
 """Which places of the corpus do the hits of a text speak for? Hits in one file and in order form a chain."""
 
+import ctypes
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.catalogue import Catalogue
+from indexer.attribution.compiled_rows import compiled, place
 from indexer.attribution.features import Common
 from indexer.attribution.postings import STOP
 from indexer.attribution.tokens import Ids, Tokens
 
 _REACH_TOKENS = 160  # hits further apart start a new chain
-_REACH_LINES = (
-    40  # source lines that may lie between two hits beyond three for each line asked about
-)
+_REACH_LINES = 40  # source lines that may lie between two hits
+_LINES_OF_LINE = 3  # beyond as many for each line asked about
 _IDIOM_FAMILIES = 4  # unrelated packages with the same abstract gram
 _SHORT_SHAPE, _LONG_SHAPE = 20, 30  # tokens under hits, from which shapes alone may be of a copy
 _BACK_LINES = 3  # a hit may point this far back: grams of both forms interleave
@@ -57,7 +59,9 @@ class Chain:
         moved = line - self.lines[-1]
         return (
             position - self.end <= _REACH_TOKENS
-            and -_BACK_LINES <= moved <= _REACH_LINES + 3 * (text_line - self._text_line)
+            and -_BACK_LINES
+            <= moved
+            <= _REACH_LINES + _LINES_OF_LINE * (text_line - self._text_line)
         )
 
     def drift(self, text_line: int, line: int) -> int:
@@ -108,6 +112,43 @@ def _covered(hits: Hits, which: npt.NDArray[np.bool_], tokens: int) -> npt.NDArr
 
 def chains(tokens: Tokens, hits: Hits, catalogue: Catalogue, *, min_hits: int) -> list[Chain]:
     """The chains of at least `min_hits` hits, those that cover most first."""
+    rows = compiled()
+    found = (
+        chained_one_by_one(tokens, hits, catalogue, min_hits=min_hits)
+        if rows is None
+        else chained(rows, tokens, hits, catalogue, min_hits=min_hits)
+    )
+    promising = (each for each in found if each.is_promising)
+    return sorted(promising, key=lambda each: (-each.covered, each.file, each.start))
+
+
+def chained(
+    rows: ctypes.CDLL, tokens: Tokens, hits: Hits, catalogue: Catalogue, *, min_hits: int
+) -> Iterator[Chain]:
+    """The chains in the order in which they end."""
+    count, first_lines = len(hits.starts), catalogue.first_lines
+    out, places = np.empty((count, 7), np.intp), np.empty((2, count), np.intp)
+    columns = hits.starts, hits.ends, hits.lines, hits.abstract, hits.families
+    found = rows.footnote_chains(
+        *(each.tobytes() for each in columns), count, tokens.lines.tobytes(),
+        first_lines.ctypes.data, len(first_lines),
+        _REACH_TOKENS, _REACH_LINES, _LINES_OF_LINE, _BACK_LINES, min_hits, place(out), place(places),
+    )  # fmt: skip
+    if found < 0:
+        raise MemoryError
+    start = 0
+    for file, size, end, covered, families, as_written, as_shaped in out[:found].tolist():
+        positions, lines = places[:, start : start + size].tolist()
+        start += size
+        yield Chain(
+            file, positions, lines, end, covered, families, bool(as_written), bool(as_shaped)
+        )
+
+
+def chained_one_by_one(
+    tokens: Tokens, hits: Hits, catalogue: Catalogue, *, min_hits: int
+) -> list[Chain]:
+    """The same, where nothing was compiled."""
     at = np.flatnonzero(hits.lines != STOP)
     files = catalogue.files_of_lines(hits.lines[at])
     if min_hits > 1 and len(at):
@@ -147,7 +188,4 @@ def chains(tokens: Tokens, hits: Hits, catalogue: Catalogue, *, min_hits: int) -
         )
         nearest.add(start, end, text_line, line)
         nearest.count(families, abstract=abstract)
-    return sorted(
-        (each for each in found + open_chains if len(each.lines) >= min_hits and each.is_promising),
-        key=lambda each: (-each.covered, each.file, each.start),
-    )
+    return [each for each in found + open_chains if len(each.lines) >= min_hits]

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.attribution import alignment
-from indexer.attribution.aligning import compared
+from indexer.attribution.aligning import compared, compiled
 from indexer.attribution.alignment import Segment, straightened
-from indexer.attribution.compiled_rows import compiled
 from indexer.attribution.lexing import lexer_of
 from indexer.attribution.tokens import (
     ARGUMENT,

@@ -7,18 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.attribution.compiled_rows import compiled, firsts, runs, seek, told
-from indexer.attribution.fingerprints import grams, running
-from indexer.attribution.postings import Postings
+from indexer.attribution.candidates import CHUNK_LINES, Votes, together, together_by_numpy
+from indexer.attribution.catalogue import Catalogue
+from indexer.attribution.compiled_rows import compiled, numbered, numbered_by_numpy, seek, told
+from indexer.attribution.fingerprints import Form, grams, running
+from indexer.attribution.occurrences import Table
+from indexer.attribution.postings import STOP, Postings
+from indexer.attribution.regions import Chain, Hits, chained, chained_one_by_one
+from indexer.attribution.tokens import NAME, PROSE, Tokens
 
 LIBRARY = compiled()
 if LIBRARY is None:
-    pytest.skip("the aligner was not compiled", allow_module_level=True)
+    pytest.skip("rows.c was not compiled", allow_module_level=True)
 
 ids = st.integers(0, 9) | st.integers(0, 2**64 - 1)
 heads = st.integers(0, 40) | st.integers(0, 2**32 - 1) | st.integers(2**32 - 9, 2**32 - 1)
 few = st.integers(0, 3)
-keys = st.integers(0, 30) | st.integers(0, 2**40 - 1)  # 8 bits tell the bucket
 thoroughly = settings(max_examples=200, deadline=None)
 
 
@@ -32,10 +36,13 @@ def test_every_run_has_the_same_hash(values: list[int], k: int) -> None:
 
 @thoroughly
 @given(values=st.lists(ids, max_size=80))
-def test_the_first_of_equal_values_is_found(values: list[int]) -> None:
+def test_different_values_are_numbered_as_they_come(values: list[int]) -> None:
     expected = [at for at, each in enumerate(values) if each not in values[:at]]
+    row = np.array(values, np.uint64)
 
-    assert firsts(np.array(values, np.uint64)).tolist() == expected
+    for first, which in (numbered(row), numbered_by_numpy(row)):
+        assert first.tolist() == expected
+        assert row[first][which].tolist() == values
 
 
 @thoroughly
@@ -63,20 +70,118 @@ def test_what_a_table_says_of_runs_is_found(text: list[int], known: list[int]) -
     assert told(LIBRARY, table.astype(np.uint32), values, row, lengths).tolist() == expected
 
 
-@thoroughly
-@given(kept=st.lists(keys, max_size=120), asked=st.lists(keys, max_size=20))
-def test_the_entries_of_a_hash_are_found(kept: list[int], asked: list[int]) -> None:
-    assert LIBRARY is not None
-    entries = np.sort(np.array(kept, np.uint64))
-    starts = np.searchsorted(entries >> np.uint64(32), np.arange(257)).astype(np.uint32)
-    lines = np.arange(len(entries), dtype=np.uint32)
-    table = Postings(starts, entries.astype(np.uint32), lines)
-    hashes = np.array([each << 24 for each in asked + kept], np.uint64)
+class Corpus(Catalogue):
+    """A catalogue of files of which is known where they begin, whose they are, and which are hidden."""
 
-    ours = runs(LIBRARY, table.starts, table.bits, table.keys, hashes)
-    assert [each.tolist() for each in ours] == [
-        each.tolist() for each in table.runs_in_step(hashes)
+    def __init__(self, first_lines: list[int], families: list[int], hidden: list[bool]) -> None:
+        self.first_lines = np.array(first_lines, np.uint32)
+        self.families = np.array(families, np.intp)
+        self.hidden = np.array(hidden, bool)
+
+    def __len__(self) -> int:
+        return len(self.first_lines)
+
+
+FILES = 12
+corpora = st.builds(
+    lambda families, hidden: Corpus(list(range(0, 10 * FILES, 10)), families, hidden),
+    st.lists(few, min_size=FILES, max_size=FILES),
+    st.lists(st.booleans(), min_size=FILES, max_size=FILES),
+)
+lines = st.integers(0, 10 * FILES) | st.just(STOP)
+
+
+def text_of(words: list[int]) -> Tokens:
+    exact = np.array(words, np.uint64)
+    kinds = np.array([PROSE if each % 5 == 0 else NAME for each in words], np.uint8)
+    numbers = np.arange(len(words), dtype=np.int32) // 3
+    return Tokens(exact, exact // np.uint64(2), numbers, kinds, np.ones(len(words), np.uint8))
+
+
+@thoroughly
+@given(
+    words=st.lists(st.integers(0, 7), max_size=60),
+    places=st.lists(st.lists(lines, max_size=9), min_size=1, max_size=30),
+    corpus=corpora,
+    repeats=st.integers(1, 4),
+    form=st.sampled_from([(1, False, False), (3, True, False), (2, False, True)]),
+    hides=st.booleans(),
+    asked=st.booleans(),
+)
+def test_occurrences_are_found_and_counted(
+    words: list[int],
+    places: list[list[int]],
+    corpus: Corpus,
+    repeats: int,
+    form: tuple[int, bool, bool],
+    hides: bool,
+    asked: bool,
+) -> None:
+    k, abstract, prose = form
+    tokens, fingerprints = text_of(words), Form("", k, 4, abstract=abstract, prose=prose)
+    hashes = np.unique(fingerprints.grams(tokens).hashes >> np.uint64(24))
+    entries = [
+        (head, line)
+        for head, lines in zip(hashes.tolist(), places, strict=False)
+        for line in sorted(lines)
     ]
-    assert table.find(hashes)[1].tolist() == [
-        line for one in asked + kept for line, other in enumerate(entries.tolist()) if one == other
-    ]
+    heads = np.array([head for head, _ in entries], np.uint64)
+    starts = np.searchsorted(heads >> np.uint64(32), np.arange(257)).astype(np.uint32)
+    table = Postings(
+        starts,
+        heads.astype(np.uint32),
+        np.array([line for _, line in entries], np.uint32),
+        corpus.hides if hides else None,
+    )
+    begin = np.arange(len(words)) % 3 > 0 if asked else None
+    found = Table(fingerprints, table, corpus)
+
+    ours = found.occurrences(tokens, repeats=repeats, asked=begin)
+    theirs = found.by_numpy(tokens, repeats=repeats, asked=begin)
+    assert [each.tolist() for each in ours] == [each.tolist() for each in theirs]
+
+
+@thoroughly
+@given(
+    found=st.lists(
+        st.tuples(
+            st.integers(0, 900) | st.integers(0, 40),
+            st.integers(1, 30),
+            lines,
+            st.booleans(),
+            st.integers(1, 9),
+        ),
+        max_size=60,
+    ),
+    min_hits=st.integers(1, 3),
+)
+def test_hits_are_chained(found: list[tuple[int, int, int, bool, int]], min_hits: int) -> None:
+    assert LIBRARY is not None
+    start, size, line, abstract, families = np.array(found, np.intp).reshape(-1, 5).T
+    none = np.zeros(0, np.intp)
+    hits = Hits(
+        start, start + size, line.astype(np.uint32), abstract.astype(bool), families, none, none
+    )
+    tokens, corpus = text_of([1] * 940), Corpus([0, 50, 90], [], [])
+
+    ours = list(chained(LIBRARY, tokens, hits, corpus, min_hits=min_hits))
+    theirs = chained_one_by_one(tokens, hits, corpus, min_hits=min_hits)
+    assert list(map(said_of, ours)) == list(map(said_of, theirs))
+
+
+def said_of(chain: Chain) -> tuple[object, ...]:
+    of_it = chain.file, chain.positions, chain.lines, chain.end, chain.covered
+    return *of_it, chain.families, chain.as_written, chain.as_shaped
+
+
+@thoroughly
+@given(
+    said=st.lists(
+        st.tuples(st.integers(0, 400), st.integers(0, 30), st.integers(-9, 9)), max_size=90
+    )
+)
+def test_what_speaks_for_one_place_is_heard(said: list[tuple[int, int, int]]) -> None:
+    at, chunks, what = np.array(said, np.intp).reshape(-1, 3).T
+    votes = Votes(at, (CHUNK_LINES * chunks).astype(np.uint32), what, 9.0 + what % 7 / 3)
+
+    assert sorted(together(votes)) == sorted(together_by_numpy(votes))

@@ -3,19 +3,7 @@
    A text is compared with many passages, most of them short, where every call into numpy costs more than what
    it does. What is returned is written into the caller's memory; the rest is taken for a call and given back. */
 
-#include <setjmp.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#ifdef _WIN32
-#define EXPORTED __declspec(dllexport)
-#else
-#define EXPORTED __attribute__((visibility("default")))
-#endif
-
-/* As in tokens.py. */
-enum { NAME = 2, NUMBER = 5, STRING = 6, PROSE = 14, ARGUMENT = 15 };
+#include "rows.h"
 
 /* As in alignment.py; costs in quarters of a token. */
 enum {
@@ -23,9 +11,6 @@ enum {
     GRAM = 6, CONSISTENCY_CONTEXT = 12, TOKEN_COST = 4, PROSE_COST = 1, SHORTEST = 2, LARGEST_GAP = 80, BESIDE = 20
 };
 static const double GAP_COST = 0.35, ENOUGH_EXACT = 0.9;
-
-/* As in fingerprints.py. */
-static const uint64_t BASE = UINT64_C(0x9E3779B97F4A7C15), INVERSE = UINT64_C(0xF1DE83E19937733D);
 
 typedef struct {
     const uint64_t *exact, *abstract;
@@ -57,95 +42,13 @@ typedef struct {
     int64_t straight;        /* whether it was found on the exact ids */
 } segment;
 
-/* ---- memory ---- */
-
-typedef struct taken {
-    struct taken *before;
-    uint64_t aligned;
-} taken;
-
-typedef struct {
-    taken *last;
-    jmp_buf out;
-} memory;
-
-static void *take(memory *of, int64_t n, size_t size) {
-    taken *got = n < 0 || (uint64_t)n > SIZE_MAX / size - sizeof *got ? 0 : malloc(sizeof *got + (size_t)n * size);
-    if (!got) longjmp(of->out, 1);
-    got->before = of->last;
-    of->last = got;
-    return got + 1;
-}
-
-/* Gives back what was taken since. */
-static void give_back(memory *of, taken *since) {
-    while (of->last != since) {
-        taken *before = of->last->before;
-        free(of->last);
-        of->last = before;
-    }
-}
-
-static int64_t leave(memory *of, int64_t result) {
-    give_back(of, 0);
-    free(of);
-    return result;
-}
-
-/* ---- rows of ids ---- */
-
-static uint64_t mixed(uint64_t value) {
-    value = (value ^ value >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    value = (value ^ value >> 27) * UINT64_C(0x94D049BB133111EB);
-    return value ^ value >> 31;
-}
-
-/* A number for every k consecutive ids; how many there are. */
-static int64_t grams(const uint64_t *ids, int64_t n, int64_t k, uint64_t *out) {
-    uint64_t value = 0, last = 1;
-    if (n < k) return 0;
-    for (int64_t i = 0; i < k; i++) {
-        value += ids[i] * last;
-        if (i < k - 1) last *= INVERSE;
-    }
-    out[0] = value;
-    for (int64_t i = 1; i + k <= n; i++) {
-        value = (value - ids[i - 1]) * BASE + ids[i + k - 1] * last;
-        out[i] = value;
-    }
-    return n - k + 1;
-}
-
-/* Values, each found by itself: of the equal ones the last, from which `before` leads to the others. */
-typedef struct {
-    const uint64_t *values;
-    int32_t *heads, *before; /* -1: none */
-    int shift;
-} table;
-
-static int32_t *slot(const table *of, uint64_t value) {
-    uint64_t mask = (UINT64_C(1) << (64 - of->shift)) - 1, at = (value * BASE) >> of->shift;
-    while (of->heads[at] >= 0 && of->values[of->heads[at]] != value) at = (at + 1) & mask;
-    return of->heads + at;
-}
-
-static table empty(memory *in, const uint64_t *values, int64_t n) {
-    table made = {values, 0, 0, 63};
-    while (made.shift > 1 && INT64_C(1) << (64 - made.shift) < 2 * n) made.shift--;
-    size_t size = (size_t)1 << (64 - made.shift);
-    made.heads = take(in, (int64_t)size, sizeof *made.heads);
-    memset(made.heads, 0xFF, size * sizeof *made.heads);
-    made.before = take(in, n, sizeof *made.before);
-    return made;
-}
+/* ---- the longest common subsequence ---- */
 
 static void put(table *into, int64_t number) {
     int32_t *head = slot(into, into->values[number]);
     into->before[number] = *head;
     *head = (int32_t)number;
 }
-
-/* ---- the longest common subsequence ---- */
 
 typedef struct {
     const uint64_t *text, *source; /* ids */
@@ -325,9 +228,6 @@ static selection between(memory *in, const tokens *of, selection all, int64_t st
     for (int64_t i = 0; i < made.n; i++) made.ids[i] = of->exact[made.at[i]];
     return made;
 }
-
-static int64_t smaller(int64_t one, int64_t other) { return one < other ? one : other; }
-static int64_t larger(int64_t one, int64_t other) { return one > other ? one : other; }
 
 /* The stretches with shorter ones between and beside them that are equal token by token and say something. */
 static stretches filled(
@@ -604,92 +504,4 @@ EXPORTED int64_t footnote_align(
     for (int64_t k = 0; k < it.n; k++) all_exact &= out[k].exact_share >= ENOUGH_EXACT;
     if (!all_exact) take_segments(&it, stretches_of(in, &it.text, &it.source, 0, 0), prose, 1);
     return leave(in, it.n);
-}
-
-/* As grams in fingerprints.py; how many there are. */
-EXPORTED int64_t footnote_grams(const uint64_t *ids, int64_t n, int64_t k, uint64_t *out) {
-    int64_t count = grams(ids, n, k, out);
-    for (int64_t i = 0; i < count; i++) out[i] = mixed(out[i]);
-    return count;
-}
-
-/* Where each value stands first; how many there are, or -1 where memory does not suffice. */
-EXPORTED int64_t footnote_firsts(const uint64_t *values, int64_t n, int64_t *out) {
-    int64_t found = 0;
-    memory *in = calloc(1, sizeof *in);
-    if (!in) return -1;
-    if (setjmp(in->out)) return leave(in, -1);
-    table seen = empty(in, values, n);
-    for (int64_t i = 0; i < n; i++) {
-        int32_t *head = slot(&seen, values[i]);
-        if (*head >= 0) continue;
-        *head = (int32_t)i;
-        out[found++] = i;
-    }
-    return leave(in, found);
-}
-
-/* Where in a part of a sorted row, from low up to high, a value would stand, before its equals. */
-static int64_t first_of(const uint32_t *row, int64_t low, int64_t high, uint32_t value) {
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (row[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Hashes lie evenly in their order, so each is looked for from where it should be. */
-static int64_t place_of(const uint32_t *row, int64_t n, uint32_t value) {
-    int64_t low = (int64_t)((uint64_t)value * (uint64_t)n >> 32), high = low, step = 8;
-    while (low > 0 && row[low - 1] >= value) {
-        high = low - 1;
-        low = low > step ? low - step : 0;
-        step *= 2;
-    }
-    while (high < n && row[high] < value) {
-        low = high + 1;
-        high = high + step < n ? high + step : n;
-        step *= 2;
-    }
-    return first_of(row, low, high, value);
-}
-
-/* Where in a sorted row of hashes each of some others would stand, before its equals. */
-EXPORTED void footnote_seek(const uint32_t *row, int64_t n, const uint32_t *sought, int64_t count, int64_t *out) {
-    for (int64_t i = 0; i < count; i++) out[i] = place_of(row, n, sought[i]);
-}
-
-/* For runs of `shortest` to `longest` ids, length by length: what a table of the upper halves of their hashes has for
-   the run that ends with each id, or 0. */
-EXPORTED void footnote_told(
-    const uint32_t *row, const uint8_t *values, int64_t size, const uint64_t *ids, int64_t n,
-    int64_t shortest, int64_t longest, uint64_t *hashes, uint8_t *out
-) {
-    memset(out, 0, (size_t)((longest - shortest + 1) * n));
-    for (int64_t length = shortest; length <= longest; length++, out += n) {
-        int64_t count = grams(ids, n, length, hashes);
-        for (int64_t i = 0; i < count; i++) {
-            uint32_t head = (uint32_t)(mixed(hashes[i]) >> 32);
-            int64_t at = place_of(row, size, head);
-            if (at < size && row[at] == head) out[i + length - 1] = values[at];
-        }
-    }
-}
-
-/* Where in a table of postings.py the entries of each hash begin, and how many there are. */
-EXPORTED void footnote_find(
-    const uint32_t *starts, int bits, const uint32_t *keys, int64_t size, const uint64_t *hashes, int64_t n,
-    int64_t *first, int64_t *count
-) {
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t bucket = hashes[i] >> (64 - bits);
-        uint32_t key = (uint32_t)(hashes[i] >> (32 - bits));
-        int64_t end = starts[bucket + 1] < size ? starts[bucket + 1] : size;
-        int64_t after = first[i] = first_of(keys, starts[bucket], end, key);
-        while (after < end && keys[after] == key) after++;
-        count[i] = after - first[i];
-    }
 }

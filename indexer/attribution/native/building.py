@@ -1,4 +1,4 @@
-"""Which libraries are compiled of lexer.c and aligner.c (by hatch_build.py, at installation), and where they are.
+"""Which libraries are compiled of lexer.c, aligner.c and rows.c (by hatch_build.py, at installation), and where they are.
 
 Imports nothing of ours: installing needs it too.
 """
@@ -12,11 +12,17 @@ from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-LEXER, ALIGNER = "lexer", "aligner"
-SOURCE = _HERE / "lexer.c"  # the other beside it
+LEXER, ALIGNER, ROWS = "lexer", "aligner", "rows"
+SOURCE = _HERE / "lexer.c"  # the others beside it
 HASHES = "lexer-hashes.json"  # of the libraries: to load half of one is to die of it
-_FLAGS = {LEXER: "", ALIGNER: "-ffp-contract=off"}  # numbers are the same to the last bit
-_ENTRANCES = {LEXER: "footnote_lex", ALIGNER: "footnote_align"}
+_EXACT = "-ffp-contract=off"  # numbers are the same to the last bit
+_FLAGS = {LEXER: "", ALIGNER: _EXACT, ROWS: _EXACT}
+_SOURCES = {
+    LEXER: ("lexer.c",),
+    ALIGNER: ("aligner.c", "rows.h"),
+    ROWS: ("rows.c", "rows.h"),
+}
+_ENTRANCES = {LEXER: "footnote_lex", ALIGNER: "footnote_align", ROWS: "footnote_hits"}
 _SUFFIX = ".dll" if sys.platform == "win32" else ".so"
 
 
@@ -24,8 +30,8 @@ def libraries(machine: str) -> Mapping[str, str]:
     """Name and compiler's flags of the libraries that the sources make, the same for every processor."""
     # Of a source that was changed no old library is taken.
     return {
-        f"{kind}-{_hash(SOURCE.with_name(f'{kind}.c'))[:12]}{_SUFFIX}": flags
-        for kind, flags in _FLAGS.items()
+        f"{kind}-{_hash(*(SOURCE.with_name(each) for each in sources))[:12]}{_SUFFIX}": _FLAGS[kind]
+        for kind, sources in _SOURCES.items()
     }
 
 
@@ -57,5 +63,5 @@ def _kind(path: Path) -> str:
     return path.name.partition("-")[0]
 
 
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _hash(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

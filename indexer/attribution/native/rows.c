@@ -1,0 +1,402 @@
+/* Rows of ids and hashes, and what speaks for places of the corpus: what compiled_rows.py has beside numpy.
+
+   What is returned is written into the caller's memory. */
+
+#include "rows.h"
+
+enum { AHEAD = 8 };          /* hashes, from fetching what one needs to needing it */
+static const uint32_t STOP = UINT32_MAX; /* as in postings.py */
+
+static uint64_t mixed(uint64_t value) {
+    value = (value ^ value >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    value = (value ^ value >> 27) * UINT64_C(0x94D049BB133111EB);
+    return value ^ value >> 31;
+}
+
+/* As grams in fingerprints.py; how many there are. */
+EXPORTED int64_t footnote_grams(const uint64_t *ids, int64_t n, int64_t k, uint64_t *out) {
+    int64_t count = grams(ids, n, k, out);
+    for (int64_t i = 0; i < count; i++) out[i] = mixed(out[i]);
+    return count;
+}
+
+/* Where each different value stands first, and for every value which of them it is; how many there are, or -1 where
+   memory does not suffice. */
+EXPORTED int64_t footnote_numbered(const uint64_t *values, int64_t n, int64_t *first, int64_t *which) {
+    int64_t found = 0;
+    memory *in = calloc(1, sizeof *in);
+    if (!in) return -1;
+    if (setjmp(in->out)) return leave(in, -1);
+    table seen = empty(in, values, n);
+    for (int64_t i = 0; i < n; i++) {
+        int32_t *head = slot(&seen, values[i]);
+        if (*head < 0) {
+            *head = (int32_t)i;
+            which[i] = found;
+            first[found++] = i;
+        } else {
+            which[i] = which[*head];
+        }
+    }
+    return leave(in, found);
+}
+
+/* Where in a part of a sorted row, from low up to high, a value would stand, before its equals. */
+static int64_t first_of(const uint32_t *row, int64_t low, int64_t high, uint32_t value) {
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (row[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Hashes lie evenly in their order, so each is looked for from where it should be. */
+static int64_t place_of(const uint32_t *row, int64_t n, uint32_t value) {
+    int64_t low = (int64_t)((uint64_t)value * (uint64_t)n >> 32), high = low, step = 8;
+    while (low > 0 && row[low - 1] >= value) {
+        high = low - 1;
+        low = low > step ? low - step : 0;
+        step *= 2;
+    }
+    while (high < n && row[high] < value) {
+        low = high + 1;
+        high = high + step < n ? high + step : n;
+        step *= 2;
+    }
+    return first_of(row, low, high, value);
+}
+
+/* Where in a sorted row of hashes each of some others would stand, before its equals. */
+EXPORTED void footnote_seek(const uint32_t *row, int64_t n, const uint32_t *sought, int64_t count, int64_t *out) {
+    for (int64_t i = 0; i < count; i++) out[i] = place_of(row, n, sought[i]);
+}
+
+/* For runs of `shortest` to `longest` ids, length by length: what a table of the upper halves of their hashes has for
+   the run that ends with each id, or 0. */
+EXPORTED void footnote_told(
+    const uint32_t *row, const uint8_t *values, int64_t size, const uint64_t *ids, int64_t n,
+    int64_t shortest, int64_t longest, uint64_t *hashes, uint8_t *out
+) {
+    memset(out, 0, (size_t)((longest - shortest + 1) * n));
+    for (int64_t length = shortest; length <= longest; length++, out += n) {
+        int64_t count = grams(ids, n, length, hashes);
+        for (int64_t i = 0; i < count; i++) {
+            uint32_t head = (uint32_t)(mixed(hashes[i]) >> 32);
+            int64_t at = place_of(row, size, head);
+            if (at < size && row[at] == head) out[i + length - 1] = values[at];
+        }
+    }
+}
+
+/* ---- places of the corpus ---- */
+
+/* A table of postings.py, and which file and family each of its lines is in. */
+typedef struct {
+    const uint32_t *starts, *keys, *lines;
+    int64_t size;
+    const uint32_t *first_lines; /* of the files */
+    const int64_t *families;     /* likewise */
+    const uint8_t *hidden;       /* which of them are not to be found, or 0 */
+    int64_t n_files, bits;
+} postings;
+
+static int64_t file_of(const uint32_t *first_lines, int64_t n, uint32_t line) {
+    int64_t low = 0, high = n;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (first_lines[middle] <= line)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* What comes soon is fetched before it is asked for: each hash is somewhere else in a table of many megabytes. */
+static void fetch(const postings *of, const uint64_t *hashes, int64_t i, int64_t n) {
+    if (i + 2 * AHEAD < n) __builtin_prefetch(of->starts + (hashes[i + 2 * AHEAD] >> (64 - of->bits)));
+    if (i + AHEAD < n) __builtin_prefetch(of->keys + of->starts[hashes[i + AHEAD] >> (64 - of->bits)]);
+}
+
+/* Occurrences of grams, side by side in columns. */
+typedef struct {
+    int64_t *starts, *ends, *lines, *families;
+    int64_t n, room;
+} occurrences;
+
+/* Adds the entries of one gram; how many there are. Those for which there is no room are only counted. */
+static int64_t add(occurrences *to, const postings *of, int64_t entry, int64_t last, int64_t start, int64_t end) {
+    int64_t from = to->n, different = 0;
+    for (; entry < last; entry++) {
+        uint32_t line = of->lines[entry];
+        int64_t file = file_of(of->first_lines, of->n_files, line == STOP ? 0 : line);
+        if (of->hidden && line != STOP && of->hidden[file]) continue;
+        if (to->n < to->room) {
+            to->starts[to->n] = start;
+            to->ends[to->n] = end;
+            to->lines[to->n] = line;
+            to->families[to->n] = of->families[file];
+        }
+        to->n++;
+    }
+    if (to->n > to->room) return to->n - from;
+    for (int64_t i = from, k; i < to->n; i++) {
+        for (k = from; to->families[k] != to->families[i];) k++;
+        different += k == i;
+    }
+    for (int64_t i = from; i < to->n; i++) to->families[i] = different;
+    return to->n - from;
+}
+
+/* Where the grams of a text are in a table, and how many families of packages have each; how many places there are,
+   or -1 where memory does not suffice.
+
+   Of the grams with one hash only the first `repeats` count; where the others begin and the first of them is told
+   beside. `asked` says where grams may begin; 0 is everywhere. */
+EXPORTED int64_t footnote_hits(
+    const postings *of, const uint64_t *ids, const uint8_t *kinds, int64_t n, int prose, int64_t k,
+    const uint8_t *asked, int64_t repeats, int64_t *out, int64_t room, int64_t *left_out, int64_t *n_left_out
+) {
+    memory *in = calloc(1, sizeof *in);
+    if (!in) return -1;
+    if (setjmp(in->out)) return leave(in, -1);
+    uint64_t *row = take(in, n, sizeof *row), *hashes = take(in, n, sizeof *hashes);
+    int64_t *at = take(in, n, sizeof *at), selected = 0, count, found = 0;
+    for (int64_t i = 0; i < n; i++)
+        if ((kinds[i] == PROSE) == prose) {
+            row[selected] = ids[i];
+            at[selected++] = i;
+        }
+    count = grams(row, selected, k, hashes);
+    for (int64_t i = 0; i < count; i++) hashes[i] = mixed(hashes[i]);
+    /* Of the grams that are there, in place of the ids: which, their hashes, and their entries. */
+    int64_t *entries = take(in, 3 * count, sizeof *entries);
+    for (int64_t i = 0; i < count; i++) {
+        fetch(of, hashes, i, count);
+        if (asked && !asked[at[i]]) continue;
+        uint64_t bucket = hashes[i] >> (64 - of->bits);
+        uint32_t key = (uint32_t)(hashes[i] >> (32 - of->bits));
+        int64_t end = smaller(of->starts[bucket + 1], of->size);
+        int64_t first = first_of(of->keys, of->starts[bucket], end, key), last = first;
+        while (last < end && of->keys[last] == key) last++;
+        if (first == last) continue;
+        row[found] = hashes[i];
+        entries[3 * found] = i;
+        entries[3 * found + 1] = first;
+        entries[3 * found++ + 2] = last;
+    }
+    occurrences made = {out, out + room, out + 2 * room, out + 3 * room, 0, room}, none = {.room = 0};
+    table seen = empty(in, row, found);
+    int64_t *times = take(in, found, sizeof *times);
+    *n_left_out = 0;
+    for (int64_t i = 0; i < found; i++) {
+        int64_t gram = entries[3 * i], start = at[gram], end = at[gram + k - 1] + 1;
+        int32_t *head = slot(&seen, row[i]);
+        int more = *head >= 0 && times[*head] >= repeats;
+        if (!add(more ? &none : &made, of, entries[3 * i + 1], entries[3 * i + 2], start, end)) continue;
+        if (*head < 0) times[*head = (int32_t)i] = 0;
+        times[*head]++;
+        if (more) {
+            left_out[(*n_left_out)++] = start;
+            left_out[n + *n_left_out - 1] = at[entries[3 * *head]];
+        }
+    }
+    return leave(in, made.n);
+}
+
+typedef struct {
+    int64_t file, n, end, covered, families, as_written, as_shaped, text_line, line;
+} chain;
+
+typedef struct {
+    int64_t file, start, end, text_line, line, families, number, chain;
+    int abstract;
+} hit;
+
+static int by_place(const void *one, const void *other) {
+    const hit *a = one, *b = other;
+    if (a->file != b->file) return a->file < b->file ? -1 : 1;
+    if (a->start != b->start) return a->start < b->start ? -1 : 1;
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* How far chains reach, as in regions.py. */
+typedef struct {
+    int64_t tokens, lines, lines_of_line, back;
+} reach;
+
+static int accepts(const chain *it, const hit *next, const reach *far) {
+    int64_t moved = next->line - it->line, asked = next->text_line - it->text_line;
+    return next->start - it->end <= far->tokens && -far->back <= moved &&
+           moved <= far->lines + far->lines_of_line * asked;
+}
+
+static int64_t drift(const chain *it, const hit *next) {
+    return llabs((next->line - it->line) - (next->text_line - it->text_line));
+}
+
+static void lengthen(chain *it, const hit *next) {
+    int64_t from = larger(next->start, it->end);
+    it->covered += larger(0, next->end - from);
+    it->end = larger(it->end, next->end);
+    it->families = it->n ? smaller(it->families, next->families) : next->families;
+    it->as_shaped |= next->abstract;
+    it->as_written |= !next->abstract;
+    it->text_line = next->text_line;
+    it->line = next->line;
+    it->n++;
+}
+
+/* Moves those of the open chains that end before a place of the text to the others; how many stay open. */
+static int64_t close_before(int64_t place, const chain *chains, int64_t *open, int64_t n, int64_t *over, int64_t *n_over) {
+    int64_t still = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (chains[open[i]].end < place)
+            over[(*n_over)++] = open[i];
+        else
+            open[still++] = open[i];
+    return still;
+}
+
+/* Hits of one file that follow each other both in the text and in the file, as regions.py chains them: how many
+   chains of at least `fewest` there are, or -1 where memory does not suffice. Seven numbers of each are written,
+   and where its hits begin and their lines in the file, chain by chain. */
+EXPORTED int64_t footnote_chains(
+    const int64_t *starts, const int64_t *ends, const uint32_t *lines, const uint8_t *abstract,
+    const int64_t *families, int64_t n, const int32_t *text_lines, const uint32_t *first_lines, int64_t n_files,
+    int64_t reach_tokens, int64_t reach_lines, int64_t lines_of_line, int64_t back, int64_t fewest,
+    int64_t (*out)[7], int64_t *places
+) {
+    const reach far = {reach_tokens, reach_lines, lines_of_line, back};
+    memory *in = calloc(1, sizeof *in);
+    if (!in) return -1;
+    if (setjmp(in->out)) return leave(in, -1);
+    hit *hits = take(in, n, sizeof *hits);
+    chain *chains = take(in, n, sizeof *chains);
+    int64_t *open = take(in, n, sizeof *open), *over = take(in, n, sizeof *over), *at = take(in, n, sizeof *at);
+    int64_t n_hits = 0, n_chains = 0, n_open = 0, n_over = 0, kept = 0, placed = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (lines[i] == STOP) continue;
+        int64_t file = file_of(first_lines, n_files, lines[i]);
+        int64_t line = (int64_t)lines[i] - first_lines[file];
+        hits[n_hits++] = (hit){file, starts[i], ends[i], text_lines[starts[i]], line, families[i], i, 0, abstract[i]};
+    }
+    qsort(hits, (size_t)n_hits, sizeof *hits, by_place);
+    for (int64_t i = 0; i < n_hits; i++) {
+        hit *next = hits + i;
+        int64_t nearest = -1;
+        if (n_open && chains[open[0]].file != next->file)
+            n_open = close_before(INT64_MAX, chains, open, n_open, over, &n_over);
+        for (int64_t k = 0; k < n_open; k++)
+            if (accepts(chains + open[k], next, &far) &&
+                (nearest < 0 || drift(chains + open[k], next) < drift(chains + nearest, next)))
+                nearest = open[k];
+        if (nearest < 0) {
+            n_open = close_before(next->start - far.tokens, chains, open, n_open, over, &n_over);
+            chains[n_chains] = (chain){.file = next->file};
+            open[n_open++] = nearest = n_chains++;
+        }
+        lengthen(chains + nearest, next);
+        next->chain = nearest;
+    }
+    close_before(INT64_MAX, chains, open, n_open, over, &n_over);
+    for (int64_t i = 0; i < n_over; i++) {
+        const chain *it = chains + over[i];
+        at[over[i]] = it->n < fewest ? -1 : placed;
+        if (it->n < fewest) continue;
+        const int64_t row[] = {it->file, it->n, it->end, it->covered, it->families, it->as_written, it->as_shaped};
+        memcpy(out[kept++], row, sizeof row);
+        placed += it->n;
+    }
+    for (int64_t i = 0; i < n_hits; i++) {
+        int64_t *next = at + hits[i].chain;
+        if (*next < 0) continue;
+        places[*next] = hits[i].start;
+        places[n + (*next)++] = hits[i].line;
+    }
+    return leave(in, kept);
+}
+
+/* ---- what speaks for one place ---- */
+
+/* The numbers of votes by what speaks, in order. */
+static int64_t *by_speaker(memory *in, const int64_t *what, int64_t n) {
+    int64_t least = INT64_MAX, most = INT64_MIN, *order = take(in, n, sizeof *order);
+    for (int64_t i = 0; i < n; i++) {
+        least = smaller(least, what[i]);
+        most = larger(most, what[i]);
+    }
+    int64_t range = n ? most - least + 1 : 0, before = 0, *next = take(in, range, sizeof *next);
+    memset(next, 0, (size_t)range * sizeof *next);
+    for (int64_t i = 0; i < n; i++) next[what[i] - least]++;
+    for (int64_t k = 0, count; k < range; k++, before += count) {
+        count = next[k];
+        next[k] = before;
+    }
+    for (int64_t i = 0; i < n; i++) order[next[what[i] - least]++] = i;
+    return order;
+}
+
+/* What was said for one place by those that came so far, and who spoke last: each counts once. */
+typedef struct {
+    int64_t count, last;
+    double said;
+} hearing;
+
+static void hear(hearing *at, int64_t who, double bits) {
+    if (at->count && at->last == who) return;
+    at->count++;
+    at->last = who;
+    at->said += bits;
+}
+
+/* As together in candidates.py: stretches of the text, lines of the corpus, and what is said for both, where votes of
+   `fewest` or more come to `enough`; how many, or -1 where memory does not suffice. */
+EXPORTED int64_t footnote_together(
+    const int64_t *at, const uint32_t *lines, const int64_t *what, const double *bits, int64_t n,
+    int64_t half, uint32_t chunk, int64_t fewest, double enough, int64_t *stretches, int64_t *places, double *said
+) {
+    memory *in = calloc(1, sizeof *in);
+    if (!in) return -1;
+    if (setjmp(in->out)) return leave(in, -1);
+    int64_t *order = by_speaker(in, what, n), size = 1, kept = 0, n_groups = 0, found = 0;
+    /* Most votes stand alone, and are not heard in full. Chunks share what is counted of each, which is never too
+       little; those in a row have numbers in a row, wherever their file begins. */
+    while (size < 4 * n) size *= 2;
+    hearing *near = take(in, size, sizeof *near);
+    memset(near, 0, (size_t)size * sizeof *near);
+    for (int64_t i = 0; i < n; i++) hear(near + (lines[order[i]] / chunk & (size - 1)), what[order[i]], 0);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t place = lines[order[i]] / chunk;
+        int64_t before = near[(place - 1) & (size - 1)].count, after = near[(place + 1) & (size - 1)].count;
+        if (near[place & (size - 1)].count + larger(before, after) >= fewest || lines[order[i]] < 2 * chunk)
+            order[kept++] = order[i];
+    }
+    uint64_t *keys = take(in, 4 * kept, sizeof *keys);
+    hearing *groups = take(in, 4 * kept, sizeof *groups);
+    table known = empty(in, keys, 4 * kept);
+    for (int64_t i = 0; i < kept; i++) {
+        int64_t vote = order[i];
+        for (int k = 0; k < 4; k++) {
+            uint64_t stretch = (uint64_t)larger(0, at[vote] / half - k / 2);
+            uint64_t key = stretch << 32 | (uint64_t)larger(0, (int64_t)lines[vote] - (k % 2 ? chunk : 0));
+            int32_t *head = slot(&known, key);
+            if (*head < 0) {
+                keys[n_groups] = key;
+                groups[n_groups] = (hearing){0};
+                *head = (int32_t)n_groups++;
+            }
+            hear(groups + *head, what[vote], bits[vote]);
+        }
+    }
+    for (int64_t i = 0; i < n_groups; i++) {
+        if (groups[i].count < fewest || groups[i].said < enough) continue;
+        stretches[found] = (int64_t)(keys[i] >> 32);
+        places[found] = (int64_t)(keys[i] & UINT32_MAX);
+        said[found++] = groups[i].said;
+    }
+    return leave(in, found);
+}
