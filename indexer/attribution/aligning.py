@@ -17,7 +17,8 @@ _TOKENS = 7  # of the text, for one segment at most
 
 _BYTES, _PLACE, _NUMBER = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64
 _FUNCTION = (
-    _NUMBER, *(_BYTES,) * 4, _NUMBER, *(_BYTES,) * 3, _NUMBER, ctypes.c_uint64, _PLACE, _PLACE,
+    _NUMBER, *(_BYTES,) * 4, _NUMBER, _NUMBER, *(_BYTES,) * 3, _NUMBER,
+    ctypes.c_uint64, _PLACE, _PLACE,
 )  # fmt: skip
 
 
@@ -27,26 +28,26 @@ def compiled() -> ctypes.CDLL | None:
     return loaded(ALIGNER, {"footnote_align": _FUNCTION})
 
 
-def align(text: Tokens, source: Tokens) -> list[Segment]:
-    """The corresponding segments of two token streams, in the order of the text."""
+def align(text: Tokens, source: Tokens, start: int = 0, end: int | None = None) -> list[Segment]:
+    """The corresponding segments of two token streams, of the first from `start` to `end`, in the order of the text."""
+    end = len(text) if end is None else end
     library = compiled()
     if library is None:
-        return alignment.align(text, source)
-    return straightened(*compared(text, source, library))
+        return [each.moved(start) for each in alignment.align(text.part(start, end), source)]
+    return straightened(*compared(text, source, library, start, end))
 
 
 def compared(
-    text: Tokens, source: Tokens, library: ctypes.CDLL
+    text: Tokens, source: Tokens, library: ctypes.CDLL, start: int, end: int
 ) -> tuple[list[Segment], list[Segment]]:
     """The segments on the semi-abstract ids, and those on the exact ones where the former are not exact."""
-    size = len(text)
+    size = end - start
     room = np.empty((size // _TOKENS + 2) * _SEGMENT.size, np.uint8)
     places = np.empty((3, 2 * size), np.intp)
-    columns = text.exact, text.abstract, text.kinds, text.sizes
-    others = source.exact, source.abstract, source.kinds
     count = library.footnote_align(
-        *(each.tobytes() for each in columns), size,
-        *(each.tobytes() for each in others), len(source),
+        text.exact[start:end].tobytes(), text.abstract[start:end].tobytes(),
+        text.kinds[start:end].tobytes(), text.sizes[start:end].tobytes(), size, start,
+        source.exact.tobytes(), source.abstract.tobytes(), source.kinds.tobytes(), len(source),
         NAME_ID, place(room), place(places),
     )  # fmt: skip
     if count < 0:

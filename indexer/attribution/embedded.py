@@ -42,6 +42,8 @@ def language_as_checked(path: str) -> str:
 
 def code_in(text: str, language: str) -> list[tuple[str, str]]:
     """The languages of which a text with unified line ends holds code, and for each the text with nothing else."""
+    if language not in HOLDING:
+        return []
     lines = text.split("\n")
     by_language: dict[str, list[_Block]] = {}
     for each in _blocks(lines, language):

@@ -122,7 +122,7 @@ def share(flags: Flags) -> float:
 
 def _gaps(places: Places) -> Places:
     """How many tokens lie between each two neighbours; none where they stand in another order."""
-    return (places[1:] - places[:-1] - 1).clip(0)
+    return np.maximum(places[1:] - places[:-1] - 1, 0)
 
 
 def _flags(segment: Segment, places: Places) -> Flags:

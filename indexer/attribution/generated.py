@@ -15,6 +15,7 @@ _SAYS = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+_HINTS = ("generated", "do not ")  # one of which all that is said so holds, in capitals or not
 # Django's and Alembic's steps from one schema to the next, which lose their first line when they are tidied.
 _IS = re.compile(r"class Migration\(migrations\.Migration\):|down_revision\b[^=]*= ")
 
@@ -22,7 +23,9 @@ _IS = re.compile(r"class Migration\(migrations\.Migration\):|down_revision\b[^=]
 def is_generated(lines: Sequence[str]) -> bool:
     """Whether one of the first of these lines says or shows so, in the words that generators use."""
     top = lines[:TOP]
-    return any(map(_SAYS.match, top)) or any(map(_IS.match, top))
+    whole = "\n".join(top).lower()
+    says = any(hint in whole for hint in _HINTS) and any(map(_SAYS.match, top))
+    return says or any(map(_IS.match, top))
 
 
 def says_it_is_generated(text: str) -> bool:

@@ -88,7 +88,8 @@ def inspect_text(
         text = decoded(data)
     except NoText as error:
         return Inspection(path, skipped=str(error))
-    if is_minified(text, language or language_as_checked(path)):
+    language = language or language_as_checked(path)
+    if is_minified(text, language):
         return Inspection(path, skipped="minified")
     matches = index.check_document(text, language=language, path=path, own=around.own)
     reported = around.ignores.reported(matches, text)

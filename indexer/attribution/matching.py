@@ -172,16 +172,15 @@ class _Search:
         tokens = self.question.tokens
         self.aligned.append((file.number, part))
         source = self.library.passage(file, part.first_line, part.last_line)
-        for segment in align(tokens.part(part.start, part.end), source):
-            moved = segment.moved(part.start)
-            if _new_tokens(self.question, moved) < self.question.min_new:
+        for segment in align(tokens, source, part.start, part.end):
+            if _new_tokens(self.question, segment) < self.question.min_new:
                 continue
-            verdict = self.judge(tokens, moved, self.idiom)
+            verdict = self.judge(tokens, segment, self.idiom)
             if verdict:
-                lines = source.lines[moved.partners]
-                same = len(moved.equal) / len(moved.matched)
-                found = Found(verdict, file, moved.matched, lines, part.covered, same)
-                yield trimmed(found, tokens, source, moved)
+                lines = source.lines[segment.partners]
+                same = len(segment.equal) / len(segment.matched)
+                found = Found(verdict, file, segment.matched, lines, part.covered, same)
+                yield trimmed(found, tokens, source, segment)
 
 
 def _is_own(file: File, question: Question) -> bool:

@@ -126,15 +126,21 @@ def record_files(folder: Path) -> dict[str, IndexedFile]:
 def stamp(folder: Path) -> tuple[int, ...] | None:
     """Changes when the index is replaced or something is removed from it; None while it is not there."""
     found = []
-    for name in (RECORD, NOTES):
+    for path in _stamped(folder):
         try:
-            about = (folder / name).stat()
+            about = path.stat()
         except OSError:
-            if name == RECORD:
+            if path.name == RECORD:
                 return None
         else:
             found += [about.st_ino, about.st_mtime_ns]
     return tuple(found)
+
+
+@cache
+def _stamped(folder: Path) -> tuple[Path, Path]:
+    """What is looked at before every question."""
+    return folder / RECORD, folder / NOTES
 
 
 def write_info(folder: Path, info: IndexInfo) -> None:

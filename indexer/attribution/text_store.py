@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
+from indexer.attribution.catalogue import mapped
+
 TEXT, TOKENS = "text", "tokens"  # which of the two a store holds is its name
 BLOCK_BYTES = 1 << 15  # twice that is 1% of the corpus smaller, and takes twice as long to open
 _LEVEL = 6  # past it every level costs half as much time again for a fiftieth of the size
@@ -62,13 +64,11 @@ class BlockStore:
     """Reads files by place. Safe to share between threads."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        path = folder / f"{name}.blocks"
-        self._data = (
-            np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.zeros(0, np.uint8)
-        )
+        self._data = mapped(folder / f"{name}.blocks", np.dtype(np.uint8))
         self._ends = np.fromfile(folder / f"{name}.ends", np.uint64)
         self._cache: OrderedDict[int, bytes] = OrderedDict()
         self._lock = threading.Lock()
+        self._own = threading.local()  # a decompressor serves one thread
 
     def read(self, block: int, offset: int, size: int) -> bytes:
         """Raises DamagedBlock."""
@@ -85,7 +85,7 @@ class BlockStore:
                 return found
         start = int(self._ends[number - 1]) if number else 0
         try:
-            inflated = _inflated(self._data[start : int(self._ends[number])].tobytes())
+            inflated = self._inflated(self._data[start : int(self._ends[number])].tobytes())
         except zstandard.ZstdError as error:
             raise DamagedBlock(f"block {number}: {error}") from error
         with self._lock:
@@ -94,14 +94,16 @@ class BlockStore:
                 self._cache.popitem(last=False)
         return inflated
 
-
-def _inflated(data: bytes) -> bytes:
-    """A block as it was. Raises ZstdError, also of one that says that it is larger than any."""
-    if zstandard.frame_content_size(data) > _LARGEST:
-        raise zstandard.ZstdError("too large")
-    # One of their own for each: they are not for several threads, and made in microseconds.
-    inflated: bytes = zstandard.ZstdDecompressor().decompress(data)
-    return inflated
+    def _inflated(self, data: bytes) -> bytes:
+        """A block as it was. Raises ZstdError, also of one that says that it is larger than any."""
+        if zstandard.frame_content_size(data) > _LARGEST:
+            raise zstandard.ZstdError("too large")
+        try:
+            decompressor = self._own.decompressor
+        except AttributeError:
+            decompressor = self._own.decompressor = zstandard.ZstdDecompressor()
+        inflated: bytes = decompressor.decompress(data)
+        return inflated
 
 
 def write_ends(folder: Path, name: str, sizes: npt.NDArray[np.uint64]) -> None:

@@ -1,6 +1,6 @@
 """What a text is cut into: kinds of token, their ids, and the arrays that hold them."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +64,8 @@ class Tokens:
 
     def on_later_lines(self, lines: int) -> "Tokens":
         """The same tokens as part of a text in which this many lines come before."""
-        return replace(self, lines=self.lines + np.int32(lines))
+        moved = self.lines + np.int32(lines)
+        return Tokens(self.exact, self.abstract, moved, self.kinds, self.sizes)
 
 
 @dataclass(frozen=True, slots=True)

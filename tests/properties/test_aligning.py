@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.attribution import alignment
-from indexer.attribution.aligning import compared, compiled
+from indexer.attribution.aligning import align, compared, compiled
 from indexer.attribution.alignment import Segment, straightened
 from indexer.attribution.lexing import lexer_of
 from indexer.attribution.tokens import (
@@ -68,7 +68,7 @@ edits = st.lists(
 
 def assert_same(text: Tokens, source: Tokens) -> None:
     assert LIBRARY is not None
-    ours = straightened(*compared(text, source, LIBRARY))
+    ours = straightened(*compared(text, source, LIBRARY, 0, len(text)))
     theirs = alignment.align(text, source)
     assert [told(each) for each in ours] == [told(each) for each in theirs]
 
@@ -107,6 +107,15 @@ def test_code_and_prose_among_it_are_aligned_alike(language: str) -> None:
     for text in read:
         for source in read:
             assert_same(text, source)
+
+
+def test_a_part_of_a_text_is_aligned_as_a_text_of_its_own() -> None:
+    text, source = (lexer_of("python").tokens(each) for each in (QUEUE + LEDGER, CLUSTER + LEDGER))
+    start, end = 20, len(text) - 5
+
+    ours, alone = align(text, source, start, end), align(text.part(start, end), source)
+    assert [told(each) for each in ours] == [told(each.moved(start)) for each in alone]
+    assert ours
 
 
 def test_long_repetitive_rows_are_aligned_alike() -> None:

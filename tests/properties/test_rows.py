@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from indexer.attribution.candidates import CHUNK_LINES, Votes, together, together_by_numpy
 from indexer.attribution.catalogue import Catalogue
 from indexer.attribution.compiled_rows import compiled, numbered, numbered_by_numpy, seek, told
+from indexer.attribution.excerpts import line_span, line_span_by_numpy
 from indexer.attribution.fingerprints import Form, grams, running
 from indexer.attribution.occurrences import Table
 from indexer.attribution.postings import STOP, Postings
@@ -51,6 +52,18 @@ def test_the_place_in_a_sorted_row_is_found(row: list[int], sought: list[int]) -
     table, asked = np.sort(np.array(row, np.uint32)), np.array(sought + row, np.uint32)
 
     assert seek(table, asked).tolist() == np.searchsorted(table, asked).tolist()
+
+
+@thoroughly
+@given(text=st.text("a\n", max_size=30), first=st.integers(0, 20), lines=st.integers(1, 20))
+def test_lines_are_cut_out(text: str, first: int, lines: int) -> None:
+    data = text.encode()
+    if first > data.count(b"\n"):
+        with pytest.raises(IndexError):
+            line_span(data, first, first + lines)
+    else:
+        expected = line_span_by_numpy(data, first, first + lines)
+        assert line_span(data, first, first + lines) == expected
 
 
 @thoroughly

@@ -481,13 +481,13 @@ static void take_segments(alignment *it, stretches code, stretches prose, int st
 }
 
 /* The number of segments that both forms of the tokens have, or -1 where memory does not suffice. On the exact
-   ids none are looked for where the others are exact.
+   ids none are looked for where the others are exact. `skipped` tokens come before this part of the text.
 
    `out` holds one for every seven tokens of the text and two more; `places` three times two numbers for each
    token, of what matches, its partners, and what is equal. */
 EXPORTED int64_t footnote_align(
     const uint64_t *exact, const uint64_t *abstract, const uint8_t *kinds, const uint8_t *sizes, int64_t n,
-    const uint64_t *source_exact, const uint64_t *source_abstract, const uint8_t *source_kinds, int64_t m,
+    int64_t skipped, const uint64_t *source_exact, const uint64_t *source_abstract, const uint8_t *source_kinds, int64_t m,
     uint64_t name_id, segment *out, int64_t *places
 ) {
     memory *in = calloc(1, sizeof *in); /* a variable might not be what it was after the jump */
@@ -503,5 +503,11 @@ EXPORTED int64_t footnote_align(
     int all_exact = 1;
     for (int64_t k = 0; k < it.n; k++) all_exact &= out[k].exact_share >= ENOUGH_EXACT;
     if (!all_exact) take_segments(&it, stretches_of(in, &it.text, &it.source, 0, 0), prose, 1);
+    for (int64_t k = 0; k < it.n; k++) {
+        out[k].text_start += skipped;
+        out[k].text_end += skipped;
+    }
+    for (int64_t *each = places; each < it.matched; each++) *each += skipped;
+    for (int64_t *each = places + 4 * n; each < it.equal; each++) *each += skipped;
     return leave(in, it.n);
 }

@@ -67,9 +67,11 @@ typedef struct {
 
 static int is_blank(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-static int is_word(uint8_t c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c >= 0x80;
-}
+static const uint8_t WORD[256] = {
+    ['a' ... 'z'] = 1, ['A' ... 'Z'] = 1, ['0' ... '9'] = 1, ['_'] = 1, [0x80 ... 0xFF] = 1,
+};
+
+static int is_word(uint8_t c) { return WORD[c]; }
 
 static uint8_t kind_of_mark(uint8_t c) {
     switch (c) {
@@ -393,10 +395,9 @@ static void push_string(lexer *it, int64_t at, extent of) {
 }
 
 /* The span that begins here, if one does, and its rule. */
-static extent find_span(const lexer *it, int64_t at, const span **rule) {
+static extent find_marked(const lexer *it, int64_t at, const span **rule) {
     const family *family = it->family;
     uint8_t c = it->text[at];
-    if (!family->first[c]) return none();
     for (int k = family->first[c] - 1; k < family->n_spans && family->spans[k].opening[0] == c; k++) {
         extent of = extent_of(it, family->spans + k, at);
         if (of.end) {
@@ -405,6 +406,11 @@ static extent find_span(const lexer *it, int64_t at, const span **rule) {
         }
     }
     return none();
+}
+
+/* The same: no more than a look at most bytes, at which none can begin. */
+static inline extent find_span(const lexer *it, int64_t at, const span **rule) {
+    return it->family->first[it->text[at]] ? find_marked(it, at, rule) : none();
 }
 
 static int is_open(const lexer *it, const span *rule, extent of) {
@@ -450,6 +456,8 @@ static void first_pass(lexer *it) {
         if (of.end) {
             take_span(it, rule, at, of);
             at = of.end;
+        } else if (c == ' ') {
+            at++; /* the most frequent by far */
         } else if (is_word(c)) {
             at = take_word(it, at);
         } else {

@@ -54,8 +54,10 @@ static int64_t first_of(const uint32_t *row, int64_t low, int64_t high, uint32_t
 }
 
 /* Hashes lie evenly in their order, so each is looked for from where it should be. */
+static int64_t expected(int64_t n, uint32_t value) { return (int64_t)((uint64_t)value * (uint64_t)n >> 32); }
+
 static int64_t place_of(const uint32_t *row, int64_t n, uint32_t value) {
-    int64_t low = (int64_t)((uint64_t)value * (uint64_t)n >> 32), high = low, step = 8;
+    int64_t low = expected(n, value), high = low, step = 8;
     while (low > 0 && row[low - 1] >= value) {
         high = low - 1;
         low = low > step ? low - step : 0;
@@ -83,11 +85,27 @@ EXPORTED void footnote_told(
     memset(out, 0, (size_t)((longest - shortest + 1) * n));
     for (int64_t length = shortest; length <= longest; length++, out += n) {
         int64_t count = grams(ids, n, length, hashes);
+        for (int64_t i = 0; i < count; i++) hashes[i] = mixed(hashes[i]) >> 32;
         for (int64_t i = 0; i < count; i++) {
-            uint32_t head = (uint32_t)(mixed(hashes[i]) >> 32);
+            if (i + AHEAD < count) __builtin_prefetch(row + expected(size, (uint32_t)hashes[i + AHEAD]));
+            uint32_t head = (uint32_t)hashes[i];
             int64_t at = place_of(row, size, head);
             if (at < size && row[at] == head) out[i + length - 1] = values[at];
         }
+    }
+}
+
+/* Where some lines of a text begin and end, from 0 and the last excluded; the beginning is -1 where there are fewer. */
+EXPORTED void footnote_line_span(const uint8_t *text, int64_t size, int64_t first, int64_t last, int64_t *out) {
+    int64_t at = 0;
+    out[0] = first ? -1 : 0;
+    out[1] = size;
+    for (int64_t line = 1; line <= larger(first, last); line++) {
+        const uint8_t *found = memchr(text + at, '\n', (size_t)(size - at));
+        if (!found) return;
+        at = found - text + 1;
+        if (line == first) out[0] = at;
+        if (line == last) out[1] = at - 1;
     }
 }
 
@@ -115,10 +133,23 @@ static int64_t file_of(const uint32_t *first_lines, int64_t n, uint32_t line) {
     return low;
 }
 
-/* What comes soon is fetched before it is asked for: each hash is somewhere else in a table of many megabytes. */
+/* The entries that a hash may have, and what of it tells them apart. */
+typedef struct {
+    int64_t start, end;
+    uint32_t key;
+} bucket;
+
+static bucket bucket_of(const postings *of, uint64_t hash) {
+    const uint32_t *start = of->starts + (hash >> (64 - of->bits));
+    return (bucket){start[0], smaller(start[1], of->size), (uint32_t)(hash >> (32 - of->bits))};
+}
+
+/* Each hash is somewhere else in a table of many megabytes: what will be asked for soon is fetched before. */
 static void fetch(const postings *of, const uint64_t *hashes, int64_t i, int64_t n) {
     if (i + 2 * AHEAD < n) __builtin_prefetch(of->starts + (hashes[i + 2 * AHEAD] >> (64 - of->bits)));
-    if (i + AHEAD < n) __builtin_prefetch(of->keys + of->starts[hashes[i + AHEAD] >> (64 - of->bits)]);
+    if (i + AHEAD >= n) return;
+    bucket next = bucket_of(of, hashes[i + AHEAD]);
+    __builtin_prefetch(of->keys + next.start + expected(next.end - next.start, next.key));
 }
 
 /* Occurrences of grams, side by side in columns. */
@@ -177,11 +208,9 @@ EXPORTED int64_t footnote_hits(
     for (int64_t i = 0; i < count; i++) {
         fetch(of, hashes, i, count);
         if (asked && !asked[at[i]]) continue;
-        uint64_t bucket = hashes[i] >> (64 - of->bits);
-        uint32_t key = (uint32_t)(hashes[i] >> (32 - of->bits));
-        int64_t end = smaller(of->starts[bucket + 1], of->size);
-        int64_t first = first_of(of->keys, of->starts[bucket], end, key), last = first;
-        while (last < end && of->keys[last] == key) last++;
+        bucket here = bucket_of(of, hashes[i]);
+        int64_t first = here.start + place_of(of->keys + here.start, here.end - here.start, here.key), last = first;
+        while (last < here.end && of->keys[last] == here.key) last++;
         if (first == last) continue;
         row[found] = hashes[i];
         entries[3 * found] = i;
