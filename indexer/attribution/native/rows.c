@@ -140,8 +140,9 @@ typedef struct {
 } bucket;
 
 static bucket bucket_of(const postings *of, uint64_t hash) {
-    const uint32_t *start = of->starts + (hash >> (64 - of->bits));
-    return (bucket){start[0], smaller(start[1], of->size), (uint32_t)(hash >> (32 - of->bits))};
+    const uint32_t *starts = of->starts + (hash >> (64 - of->bits));
+    int64_t start = smaller(starts[0], of->size), end = smaller(starts[1], of->size); /* a table may be damaged */
+    return (bucket){start, larger(start, end), (uint32_t)(hash >> (32 - of->bits))};
 }
 
 /* Each hash is somewhere else in a table of many megabytes: what will be asked for soon is fetched before. */
