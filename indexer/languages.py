@@ -1,7 +1,5 @@
 """The language ids of editors by the names of files, and which languages the corpus takes."""
 
-from pathlib import PurePosixPath
-
 _ENDINGS = {
     "python": ".py .pyi .pyw",
     "javascript": ".js .mjs .cjs",
@@ -82,5 +80,6 @@ _BY_NAME = {
 
 def language_of(path: str) -> str | None:
     """Language id of a path with forward slashes, or None when we do not know such files."""
-    name = PurePosixPath(path).name.lower()
-    return _BY_NAME.get(name) or _BY_ENDING.get(PurePosixPath(name).suffix)
+    name = path.rpartition("/")[2].lower()
+    stem, dot, ending = name.rpartition(".")
+    return _BY_NAME.get(name) or (_BY_ENDING.get(dot + ending) if stem else None)

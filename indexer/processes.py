@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_THREADS = "OPENBLAS_NUM_THREADS"
+
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
@@ -22,6 +24,19 @@ def interrupts_held() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+@contextmanager
+def matrices_left_alone() -> Iterator[None]:
+    """What starts meanwhile multiplies none: numpy's threads for that would begin with a long wait in a loop."""
+    if _THREADS in os.environ:
+        yield
+        return
+    os.environ[_THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS]
 
 
 @contextmanager

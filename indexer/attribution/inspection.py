@@ -1,7 +1,7 @@
 """What the index says about each of some files, several processes at once."""
 
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
 from indexer.attribution.projects import folders_around, named_in, own_packages
 from indexer.decoding import NoText, decoded, is_minified
-from indexer.processes import interrupts_held, work_for_the_parent
+from indexer.processes import interrupts_held, matrices_left_alone, work_for_the_parent
 
 LARGEST = 1 << 20  # bytes; larger files are data or bundles
 _WORTH = 1 << 20  # bytes of files from which further processes pay for their start
@@ -56,21 +56,23 @@ class Inspection:
     skipped: str = ""
     ignored: int = 0  # matches that the project's ignore file settles
     size: int = 0  # bytes that were checked
+    problem: str = ""  # what is wrong in that file
 
     @property
     def matches(self) -> tuple[Match, ...]:
         return tuple(each.match for each in self.findings)
 
 
-def surroundings_of(paths: Sequence[str], *, ignoring: bool) -> dict[Path, Surroundings]:
-    """What is said about the folders of some files; of the ignore files nothing unless `ignoring`."""
+def surroundings(*, ignoring: bool) -> Callable[[Path], Surroundings]:
+    """Tells what is said about a folder, and remembers it; of its ignore file nothing unless `ignoring`."""
     named, read = cache(named_in), cache(read_ignores)
-    found = {}
-    for folder in dict.fromkeys(Path(path).parent for path in paths):
+
+    @cache
+    def around(folder: Path) -> Surroundings:
         ignores = read(ignore_file(folder)) if ignoring else Ignores(folder)
-        own = own_packages(folder, named=named) | folders_around(folder)
-        found[folder] = Surroundings(own, ignores)
-    return found
+        return Surroundings(own_packages(folder, named=named) | folders_around(folder), ignores)
+
+    return around
 
 
 def inspect_text(
@@ -95,7 +97,8 @@ def inspect_text(
     reported = around.ignores.reported(matches, text)
     lines = unify_line_ends(text).split("\n") if reported else []
     findings = tuple(_finding(match, text, lines) for match in reported)
-    return Inspection(path, findings, ignored=len(matches) - len(reported), size=len(data))
+    ignored, problem = len(matches) - len(reported), around.ignores.problem
+    return Inspection(path, findings, ignored=ignored, size=len(data), problem=problem)
 
 
 def _finding(match: Match, text: str, lines: Sequence[str]) -> Finding:
@@ -113,25 +116,26 @@ def inspect_files(
     paths: Sequence[str],
     *,
     indexes: Sequence[str] = (),
-    around: Mapping[Path, Surroundings],
+    ignoring: bool = True,
     language: str = "",
     jobs: int = 1,
 ) -> Iterator[Inspection]:
     """Inspects the files, in their order; much text in `jobs` processes that open `indexes` themselves.
 
-    `around` knows the folder of each. Raises WorkerDied.
+    Raises WorkerDied.
     """
     batches = list(_batches(paths))
     jobs = min(jobs, len(batches))
     if jobs < 2 or sum(size for _, size in batches) < _WORTH:
+        around = surroundings(ignoring=ignoring)
         for path in paths:
-            yield _inspect_file(index, path, language, around[Path(path).parent])
+            yield _inspect_file(index, path, language, around)
         return
     context = get_context("spawn")
     stop = context.Event()
-    pool = ProcessPoolExecutor(jobs, context, _open, (tuple(indexes), language, around, stop))
+    pool = ProcessPoolExecutor(jobs, context, _open, (tuple(indexes), language, ignoring, stop))
     try:
-        with interrupts_held():
+        with interrupts_held(), matrices_left_alone():
             found = pool.map(_inspect_here, [batch for batch, _ in batches])
         for batch in found:
             yield from batch
@@ -166,7 +170,7 @@ def _size(path: str) -> int:
 
 
 def _inspect_file(
-    index: AttributionIndex, path: str, language: str, around: Surroundings
+    index: AttributionIndex, path: str, language: str, around: Callable[[Path], Surroundings]
 ) -> Inspection:
     try:
         about = Path(path).stat()
@@ -179,7 +183,7 @@ def _inspect_file(
         data = Path(path).read_bytes()
     except OSError as error:
         return Inspection(path, skipped=error.strerror or "cannot be read")
-    return inspect_text(index, path, data, language, around)
+    return inspect_text(index, path, data, language, around(Path(path).parent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,24 +192,22 @@ class _Here:
 
     index: AttributionIndex
     language: str
-    around: Mapping[Path, Surroundings]
+    around: Callable[[Path], Surroundings]
     stop: Event
 
 
 _here: list[_Here] = []
 
 
-def _open(
-    indexes: Sequence[str], language: str, around: Mapping[Path, Surroundings], stop: Event
-) -> None:
+def _open(indexes: Sequence[str], language: str, ignoring: bool, stop: Event) -> None:  # noqa: FBT001 -- called by position
     work_for_the_parent()
-    _here.append(_Here(open_indexes(indexes), language, around, stop))
+    _here.append(_Here(open_indexes(indexes), language, surroundings(ignoring=ignoring), stop))
 
 
 def _inspect_here(paths: Sequence[str]) -> list[Inspection]:
     here = _here[0]
     return [
-        _inspect_file(here.index, path, here.language, here.around[Path(path).parent])
+        _inspect_file(here.index, path, here.language, here.around)
         for path in paths
         if not here.stop.is_set()
     ]

@@ -21,7 +21,7 @@ from indexer.attribution.inspection import (
     WorkerDied,
     inspect_files,
     inspect_text,
-    surroundings_of,
+    surroundings,
 )
 from indexer.attribution.licensing import COPYLEFT, UNKNOWN, class_of
 from indexer.attribution.sarif import NoLog, Run, fingerprint_of, fingerprints_in, sarif
@@ -60,6 +60,7 @@ def main(argv: list[str]) -> int:
     started = datetime.now(UTC)
     try:
         inspections = list(_inspections(arguments))
+        _tell_problems(inspections)
         if arguments.settle:
             return _settle(inspections, arguments.settle)
         code = _exit_code(inspections, arguments.fail_on)
@@ -176,20 +177,16 @@ def _inspected(arguments: argparse.Namespace, changes: Changes | None) -> Iterat
     paths = files_of((each for each in arguments.paths if each != _STDIN), ignoring=ignoring)
     if changes is not None:
         paths = [each for each in paths if Path(each).resolve() in changes.lines]
-    around = surroundings_of([*paths, _STDIN], ignoring=ignoring)
-    for problem in dict.fromkeys(each.ignores.problem for each in around.values()):
-        if problem:
-            print(f"footnote check: {problem}", file=sys.stderr)
     if _STDIN in arguments.paths:
         if sys.stdin is None:
             raise NoSuchFile("there is no standard input to read: it is closed")
-        data, here = sys.stdin.buffer.read(), around[Path()]
+        data, here = sys.stdin.buffer.read(), surroundings(ignoring=ignoring)(Path())
         yield inspect_text(index, _STDIN, data, arguments.language, here)
     found = inspect_files(
         index,
         paths,
         indexes=arguments.index,
-        around=around,
+        ignoring=ignoring,
         language=arguments.language,
         jobs=arguments.jobs,
     )
@@ -257,6 +254,8 @@ def _line(match: Match) -> str:
 
 def _shown(path: str) -> str:
     """A path on one line: what would break or colour it is written as in a literal."""
+    if path.isprintable():
+        return path
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in path)
 
 
@@ -310,6 +309,12 @@ def _print(text: str) -> None:
         raise
     except OSError as error:
         raise _NotWritten(f"the result cannot be printed: {error.strerror}") from error
+
+
+def _tell_problems(inspections: Sequence[Inspection]) -> None:
+    """What is wrong in ignore files, each once."""
+    for problem in dict.fromkeys(each.problem for each in inspections if each.problem):
+        print(f"footnote check: {problem}", file=sys.stderr)
 
 
 def _tell_skipped(inspections: Sequence[Inspection]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 _BAR = 20  # columns of the bar itself
 _BESIDE = 12 + _BAR + 7 + 6  # what stands beside a label: stage, bar, time, blanks and a stroke
 _LEAST_LABEL = 8
+_LINES_S, _FRAMES_S = 5.0, 0.05  # between two lines, or two pictures of the bar
 
 
 def megabytes(size: int) -> str:
@@ -61,10 +62,15 @@ class Bar:
 
     def step(self, label: str, amount: int) -> None:
         self._done += amount
-        self._progress.update(self._task, advance=amount, label=self._fitting(label))
         now = time.monotonic()
-        if self._plain and (now - self._told > 5 or self._done == self._total):
+        interval = _LINES_S if self._plain else _FRAMES_S
+        is_due = now - self._told > interval or self._done == self._total
+        if is_due:
             self._told = now
+        if not self._plain:
+            shown = {"label": self._fitting(label)} if is_due else {}
+            self._progress.update(self._task, advance=amount, **shown)
+        elif is_due:
             of = "" if self._total is None else f"/{self._total}"
             sys.stderr.write(f"{self._name} {self._done}{of} {label}\n")
 
