@@ -129,14 +129,10 @@ class Chunks:
 
     def _places_of(self, names: Sequence[str]) -> list[Lines]:
         """The first lines of the chunks that have each name; none where it is common, or no name to ask for."""
-        known = self._places
-        new = self._asked([each for each in names if each not in known])
-        places = [new[each] if each in new else known[each] for each in names]
-        if len(known) + len(new) > _KEPT_NAMES:
-            self._places = new
-        else:
-            known.update(new)
-        return places
+        known = self._places if len(self._places) < _KEPT_NAMES else {}
+        known.update(self._asked([each for each in names if each not in known]))
+        self._places = known
+        return [known[each] for each in names]
 
     def _asked(self, names: Sequence[str]) -> dict[str, Lines]:
         addresses, ends = [], []

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 _KEPT_FILES = 1024  # whose details are at hand
+_KEPT_NAMES = 4096
 NO_LINE = 0xFFFF_FFFF  # stands where a table says that a hash has no place
 
 
@@ -191,6 +192,7 @@ def write(
     (folder / "packages.json").write_text(json.dumps(details, indent=1), "utf-8")
 
 
+@lru_cache(_KEPT_NAMES)
 def plain_name(name: str) -> str:
     """A package's name without what registries ignore in names."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,7 +1,6 @@
 """The lexer of native/lexer.c, called with arrays of numpy's. Nothing is held while it runs: other threads go on."""
 
 import ctypes
-import itertools
 import struct
 from functools import cache
 from pathlib import Path
@@ -64,12 +63,11 @@ class CompiledLexer:
         # One column behind the other, as long as the text: more tokens than bytes there cannot be.
         room = np.empty(size * _WIDTH, np.uint8)
         count = self._library.footnote_lex(self._place, data, size, room.ctypes.data)
-        column = (
+        exact, abstract, lines, kinds, sizes, starts, ends = [
             room[start * size : start * size + count * kind.itemsize].view(kind).copy()
             for start, kind in _COLUMNS
-        )
-        tokens = Tokens(*itertools.islice(column, 5))
-        return Reading(data, tokens, *column)
+        ]
+        return Reading(data, Tokens(exact, abstract, lines, kinds, sizes), starts, ends)
 
     def open(self, data: bytes) -> int:
         """Where a string or comment begins that nothing closes, or -1."""

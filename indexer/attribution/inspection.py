@@ -172,18 +172,19 @@ def _size(path: str) -> int:
 def _inspect_file(
     index: AttributionIndex, path: str, language: str, around: Callable[[Path], Surroundings]
 ) -> Inspection:
+    file = Path(path)
     try:
-        about = Path(path).stat()
+        about = file.stat()
         if stat.S_ISDIR(about.st_mode):
             return Inspection(path, skipped="a folder that cannot be read")
         if not stat.S_ISREG(about.st_mode):
             return Inspection(path, skipped="no regular file")
         if about.st_size > LARGEST:
             return Inspection(path, skipped=_too_large())
-        data = Path(path).read_bytes()
+        data = file.read_bytes()
     except OSError as error:
         return Inspection(path, skipped=error.strerror or "cannot be read")
-    return inspect_text(index, path, data, language, around(Path(path).parent))
+    return inspect_text(index, path, data, language, around(file.parent))
 
 
 @dataclass(frozen=True, slots=True)
