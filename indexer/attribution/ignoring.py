@@ -28,6 +28,7 @@ _HEAD = """\
 # hash stands for the text without white space; source (optional): for that source alone.
 """
 _HASH = re.compile(r"[0-9a-f]{32}")
+_PARTS = 100  # of a key, with dots between
 _SLACK = 2  # lines by which a match may begin or end elsewhere than when it was ignored
 _SLACK_SHARE = 5  # but no more than one line in so many
 _TOLD = 3  # wrong entries that are named
@@ -156,8 +157,12 @@ def _name(match: Match) -> str:
 
 def _parse(data: bytes) -> tuple[list[Ignored], list[str]]:
     """The usable entries, and what is wrong with the rest. Raises ValueError where nothing can be read."""
+    text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    # A key of a hundred thousand parts takes tomllib half a minute and all memory there is.
+    if any(line.partition("=")[0].count(".") > _PARTS for line in text.split("\n")):
+        raise ValueError("a key in it has too many parts")
     try:
-        raw = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
+        raw = tomllib.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     tables = raw.pop(_TABLE, [])

@@ -157,6 +157,7 @@ NONSENSE = {
     "not UTF-8": (b"\xff\xfe[\0", "not UTF-8"),
     "a table": (b"[ignored]\nhash = 1\n", "must be tables"),
     "deeply nested": (b"a = " + b"[" * 100_000, "nested too deeply"),
+    "a key of many parts": (b"a" + b".a" * 100_000 + b" = 1\n", "too many parts"),
 }
 
 
