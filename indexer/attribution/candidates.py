@@ -150,7 +150,7 @@ class Chunks:
             lines = np.array(self._searcher.fast_field_values(_LINE, addresses), np.uint32)
         places = {}
         for name, (start, end) in zip(names, pairwise([0, *ends]), strict=True):
-            here = lines[start:end].copy()
+            here = lines[start:end].copy() if end > start else _NOWHERE
             places[name] = here if self._hides is None else here[~self._hides(here)]
         return places
 

@@ -19,7 +19,7 @@ Heads = npt.NDArray[np.uint32]
 _BYTES, _PLACE, _NUMBER = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64
 _FUNCTIONS = {
     "footnote_grams": (_NUMBER, _BYTES, _NUMBER, _NUMBER, _PLACE),
-    "footnote_numbered": (_NUMBER, _BYTES, _NUMBER, _PLACE, _PLACE),
+    "footnote_numbered": (_NUMBER, _BYTES, _NUMBER, _PLACE),
     "footnote_seek": (None, _PLACE, _NUMBER, _BYTES, _NUMBER, _PLACE),
     "footnote_told": (None, _PLACE, _PLACE, _NUMBER, _BYTES, *(_NUMBER,) * 3, _PLACE, _PLACE),
     "footnote_line_span": (None, _BYTES, *(_NUMBER,) * 3, _PLACE),
@@ -92,11 +92,11 @@ def numbered(values: Ids) -> tuple[Places, Places]:
     rows = compiled()
     if rows is None:
         return numbered_by_numpy(values)
-    first, which = np.empty((2, len(values)), np.intp)
-    count = rows.footnote_numbered(values.tobytes(), len(values), place(first), place(which))
+    out = np.empty((2, len(values)), np.intp)
+    count = rows.footnote_numbered(values.tobytes(), len(values), place(out))
     if count < 0:
         raise MemoryError
-    return first[:count], which
+    return out[0, :count], out[1]
 
 
 def numbered_by_numpy(values: Ids) -> tuple[Places, Places]:

@@ -165,8 +165,7 @@ class Library:
         start = max(0, first) // _PAGE_LINES
         end = -(-min(last, file.lines) // _PAGE_LINES)
         tokens = self._passage(file.number, start, end)
-        cut = np.searchsorted(tokens.lines, (first, last))
-        return tokens.part(int(cut[0]), int(cut[1]))
+        return tokens.part(*tokens.lines.searchsorted((first, last)).tolist())
 
     def _lex_passage(self, number: int, start: int, end: int) -> Tokens:
         file = self.catalogue.file(number)

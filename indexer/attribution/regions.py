@@ -105,6 +105,8 @@ def common(hits: Hits, rare: npt.NDArray[np.float64], ids: Ids) -> Common:
 
 
 def _covered(hits: Hits, which: npt.NDArray[np.bool_], tokens: int) -> npt.NDArray[np.bool_]:
+    if not which.any():
+        return np.zeros(tokens, bool)
     depth = np.bincount(hits.starts[which], minlength=tokens + 1)
     depth -= np.bincount(hits.ends[which], minlength=tokens + 1)
     return np.cumsum(depth[:tokens]) > 0

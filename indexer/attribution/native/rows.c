@@ -20,10 +20,10 @@ EXPORTED int64_t footnote_grams(const uint64_t *ids, int64_t n, int64_t k, uint6
     return count;
 }
 
-/* Where each different value stands first, and for every value which of them it is; how many there are, or -1 where
-   memory does not suffice. */
-EXPORTED int64_t footnote_numbered(const uint64_t *values, int64_t n, int64_t *first, int64_t *which) {
-    int64_t found = 0;
+/* Where each different value stands first, and behind `n` of these for every value which of them it is; how many there
+   are, or -1 where memory does not suffice. */
+EXPORTED int64_t footnote_numbered(const uint64_t *values, int64_t n, int64_t *first) {
+    int64_t found = 0, *which = first + n;
     memory *in = calloc(1, sizeof *in);
     if (!in) return -1;
     if (setjmp(in->out)) return leave(in, -1);
