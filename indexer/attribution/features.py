@@ -122,7 +122,8 @@ def share(flags: Flags) -> float:
 
 def _gaps(places: Places) -> Places:
     """How many tokens lie between each two neighbours; none where they stand in another order."""
-    return np.maximum(places[1:] - places[:-1] - 1, 0)
+    gaps: Places = np.maximum(places[1:] - places[:-1] - 1, 0)
+    return gaps
 
 
 def _flags(segment: Segment, places: Places) -> Flags:

@@ -100,8 +100,10 @@ def common(hits: Hits, rare: npt.NDArray[np.float64], ids: Ids) -> Common:
     shapes = hits.abstract & (stopped | (hits.families >= _IDIOM_FAMILIES))
     tokens = len(rare)
     twice = ~hits.abstract & (stopped | (hits.families > 1))
-    which = stopped & ~hits.abstract, shapes, twice
-    return Common(*(_covered(hits, each, tokens) for each in which), rare, ids)
+    exact, abstract, shared = (
+        _covered(hits, each, tokens) for each in (stopped & ~hits.abstract, shapes, twice)
+    )
+    return Common(exact, abstract, shared, rare, ids)
 
 
 def _covered(hits: Hits, which: npt.NDArray[np.bool_], tokens: int) -> npt.NDArray[np.bool_]:

@@ -68,7 +68,7 @@ class Bar:
         if is_due:
             self._told = now
         if not self._plain:
-            shown = {"label": self._fitting(label)} if is_due else {}
+            shown: dict[str, Any] = {"label": self._fitting(label)} if is_due else {}
             self._progress.update(self._task, advance=amount, **shown)
         elif is_due:
             of = "" if self._total is None else f"/{self._total}"
