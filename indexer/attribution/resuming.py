@@ -81,16 +81,13 @@ def _strays(data: bytes, family: Family) -> Iterator[tuple[int, str]]:
 
 def _extents(data: bytes, family: Family, at: int = 0) -> Iterator[_Extent]:
     """The strings and comments over several lines in what follows, read as code from there."""
-    marks = _marks(family)
-    if marks is None:
-        return
+    marks = {each: data.find(each, at) for each in _marks(family)}
     is_open = lexer_of_family(family).is_open
-    found = marks.search(data, at)
-    while found:
-        start, inside = found.span()
-        after = inside
+    while found := _first(marks):
+        start, mark = found
+        after = inside = start + len(mark)
         if is_open(data[at:inside]) == start - at:
-            rule = _rule(family, found.group())
+            rule = _rule(family, mark)
             closing = rule.closing.encode()
             end = data.find(closing, inside)
             while end >= 0 and is_open(data[start : end + len(closing)]) >= 0:
@@ -102,7 +99,15 @@ def _extents(data: bytes, family: Family, at: int = 0) -> Iterator[_Extent]:
         else:
             # It stands in a remark or another string, which ends with its line.
             at = max(at, data.rfind(b"\n", at, start))
-        found = marks.search(data, after)
+        # The others are known still: one that does not come would be looked for to the end each time.
+        marks |= {
+            each: data.find(each, after) for each, place in marks.items() if 0 <= place < after
+        }
+
+
+def _first(marks: dict[bytes, int]) -> tuple[int, bytes] | None:
+    """Which mark comes first, and where; -1 says that one does not come."""
+    return min(((place, each) for each, place in marks.items() if place >= 0), default=None)
 
 
 def _is_inside_out(data: bytes, extent: _Extent) -> bool:
@@ -122,10 +127,10 @@ def _is_inside_out(data: bytes, extent: _Extent) -> bool:
 
 
 @cache
-def _marks(family: Family) -> re.Pattern[bytes] | None:
+def _marks(family: Family) -> tuple[bytes, ...]:
     """The marks that may stand in a text once too often; of single quotes every line has some."""
-    openings = [re.escape(each.opening.encode()) for each in family.spans if _may_stray(each)]
-    return None if family.islands or not openings else re.compile(b"|".join(openings))
+    spans = () if family.islands else family.spans
+    return tuple(each.opening.encode() for each in spans if _may_stray(each))
 
 
 def _may_stray(span: Span) -> bool:
