@@ -146,8 +146,9 @@ class Chunks:
                     found = self._searcher.search(query, _RARE, count=False).hits
                     addresses += [each[1] for each in found]
                 ends.append(len(addresses))
-            # Of all at once: the whole column is read for every question.
-            lines = np.array(self._searcher.fast_field_values(_LINE, addresses), np.uint32)
+            # Of all at once, if any: the whole column is read for every question.
+            values = self._searcher.fast_field_values(_LINE, addresses) if addresses else []
+        lines = np.array(values, np.uint32)
         places = {}
         for name, (start, end) in zip(names, pairwise([0, *ends]), strict=True):
             here = lines[start:end].copy() if end > start else _NOWHERE
