@@ -13,7 +13,7 @@ from indexer.attribution.lexing import lexer_of_family
 from indexer.home import own_indexes_folder
 from indexer.replacing import recover
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "index.json"
 NOTES = "removed.json"  # see removal.py: the one file that may come later
 # Files up to this size are hashed when an index is opened; of the large ones only the size is compared, unless
