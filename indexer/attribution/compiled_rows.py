@@ -22,6 +22,7 @@ _FUNCTIONS = {
     "footnote_numbered": (_NUMBER, _BYTES, _NUMBER, _PLACE),
     "footnote_seek": (None, _PLACE, _NUMBER, _BYTES, _NUMBER, _PLACE),
     "footnote_told": (None, _PLACE, _PLACE, _NUMBER, _BYTES, *(_NUMBER,) * 3, _PLACE, _PLACE),
+    "footnote_shapes": (_NUMBER, _BYTES, _BYTES, _NUMBER, _NUMBER, ctypes.c_uint64, _PLACE),
     "footnote_line_span": (None, _BYTES, *(_NUMBER,) * 3, _PLACE),
     "footnote_hits": (
         _NUMBER, _PLACE, _BYTES, _BYTES, *(_NUMBER,) * 3, _BYTES, _NUMBER, _PLACE, _NUMBER, _PLACE, _PLACE,

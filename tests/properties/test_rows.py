@@ -15,7 +15,8 @@ from indexer.attribution.fingerprints import Form, grams, running
 from indexer.attribution.occurrences import Table
 from indexer.attribution.postings import STOP, Postings
 from indexer.attribution.regions import Chain, Hits, chained, chained_one_by_one
-from indexer.attribution.tokens import NAME, PROSE, Tokens
+from indexer.attribution.shapes import shape_grams, shape_grams_by_numpy
+from indexer.attribution.tokens import NAME, NAME_ID, PROSE, Tokens
 
 LIBRARY = compiled()
 if LIBRARY is None:
@@ -52,6 +53,16 @@ def test_the_place_in_a_sorted_row_is_found(row: list[int], sought: list[int]) -
     table, asked = np.sort(np.array(row, np.uint32)), np.array(sought + row, np.uint32)
 
     assert seek(table, asked).tolist() == np.searchsorted(table, asked).tolist()
+
+
+@thoroughly
+@given(words=st.lists(st.integers(0, 7), max_size=60), k=st.integers(1, 8))
+def test_shapes_have_the_same_hash(words: list[int], k: int) -> None:
+    exact = np.array(words, np.uint64)
+    abstract = np.where(exact % np.uint64(3) > 0, np.uint64(NAME_ID), exact)
+
+    ours = shape_grams(exact, abstract, k)
+    assert ours.tolist() == shape_grams_by_numpy(exact, abstract, k).tolist()
 
 
 @thoroughly

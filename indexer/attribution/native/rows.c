@@ -95,6 +95,31 @@ EXPORTED void footnote_told(
     }
 }
 
+/* As shape_grams in shapes.py; -1 where memory does not suffice. */
+EXPORTED int64_t footnote_shapes(
+    const uint64_t *exact, const uint64_t *abstract, int64_t n, int64_t k, uint64_t name_id, uint64_t *out
+) {
+    memory *in = calloc(1, sizeof *in);
+    if (!in) return -1;
+    if (setjmp(in->out)) return leave(in, -1);
+    table last = empty(in, exact, n);
+    int64_t *back = take(in, n, sizeof *back);
+    for (int64_t i = 0; i < n; i++) {
+        int32_t *head = slot(&last, exact[i]);
+        back[i] = *head >= 0 && abstract[i] == name_id ? i - *head : 0;
+        *head = (int32_t)i;
+    }
+    for (int64_t i = 0; i + k <= n; i++) {
+        uint64_t hash = 0;
+        for (int64_t place = 0; place < k; place++) {
+            int64_t far = back[i + place];
+            hash = hash * BASE + (far && far <= place ? mixed((uint64_t)far) : abstract[i + place]);
+        }
+        out[i] = mixed(hash);
+    }
+    return leave(in, 0);
+}
+
 /* Where some lines of a text begin and end, from 0 and the last excluded; the beginning is -1 where there are fewer. */
 EXPORTED void footnote_line_span(const uint8_t *text, int64_t size, int64_t first, int64_t last, int64_t *out) {
     int64_t at = 0;
