@@ -15,13 +15,14 @@ from indexer.attribution.native.building import ROWS, library
 from indexer.attribution.tokens import Ids, Places
 
 Heads = npt.NDArray[np.uint32]
+Lengths = npt.NDArray[np.uint8]
 
 _BYTES, _PLACE, _NUMBER = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64
 _FUNCTIONS = {
     "footnote_grams": (_NUMBER, _BYTES, _NUMBER, _NUMBER, _PLACE),
     "footnote_numbered": (_NUMBER, _BYTES, _NUMBER, _PLACE),
     "footnote_seek": (None, _PLACE, _NUMBER, _BYTES, _NUMBER, _PLACE),
-    "footnote_told": (None, _PLACE, _PLACE, _NUMBER, _BYTES, *(_NUMBER,) * 3, _PLACE, _PLACE),
+    "footnote_longest": (None, _PLACE, _NUMBER, _BYTES, *(_NUMBER,) * 3, _PLACE, _PLACE),
     "footnote_shapes": (_NUMBER, _BYTES, _BYTES, _NUMBER, _NUMBER, ctypes.c_uint64, _PLACE),
     "footnote_line_span": (None, _BYTES, *(_NUMBER,) * 3, _PLACE),
     "footnote_hits": (
@@ -109,18 +110,12 @@ def numbered_by_numpy(values: Ids) -> tuple[Places, Places]:
     return first[order], number[which]
 
 
-def told(
-    rows: ctypes.CDLL,
-    heads: Heads,
-    values: npt.NDArray[np.uint8],
-    ids: Ids,
-    lengths: Sequence[int],
-) -> npt.NDArray[np.uint8]:
-    """What a table of hashes has for the run of each length that ends with each id, or 0; the lengths ascend by one."""
-    found = np.empty((len(lengths), len(ids)), np.uint8)
+def longest(rows: ctypes.CDLL, heads: Heads, ids: Ids, lengths: Sequence[int]) -> Lengths:
+    """As Phrases.longest in phrases.py; the lengths ascend by one."""
+    found = np.empty(len(ids), np.uint8)
     room = np.empty(len(ids), np.uint64)
-    rows.footnote_told(
-        place(heads), place(values), len(heads), ids.tobytes(), len(ids),
-        lengths[0], lengths[-1], place(room), place(found),
+    rows.footnote_longest(
+        place(heads), len(heads), ids.tobytes(), len(ids), lengths[0], lengths[-1],
+        place(room), place(found),
     )  # fmt: skip
     return found

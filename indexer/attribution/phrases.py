@@ -12,16 +12,14 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from indexer.attribution.compiled_rows import Heads, compiled, heads_of, told
+from indexer.attribution.compiled_rows import Heads, Lengths, compiled, heads_of, longest
 from indexer.attribution.fingerprints import grams
 from indexer.attribution.tokens import Ids
 
 TABLE = "phrases.npz"
 LENGTHS = (2, 3, 4, 5, 6)  # tokens
 FEWEST = 4  # packages that have a phrase of the table
-_SIZES = np.array(LENGTHS, np.uint8)[:, None]
 _STEP = 0xFFFF  # from one entry of the table to the next, at most
 
 
@@ -30,30 +28,21 @@ class Phrases:
     """What many write: the upper halves of the hashes of its phrases, in their order."""
 
     heads: Heads
-    ones: npt.NDArray[np.uint8]  # as many
 
-    def longest(self, ids: Ids) -> npt.NDArray[np.uint8]:
+    def longest(self, ids: Ids) -> Lengths:
         """For each token of a row, how long the longest phrase is that ends with it: 1 where none does."""
-        library = compiled()
-        if library is not None and len(self.heads):
-            known = told(library, self.heads, self.ones, ids, LENGTHS)
-        else:
-            known = self._known(ids)
-        longest: npt.NDArray[np.uint8] = (known * _SIZES).max(axis=0, initial=1)
+        rows = compiled()
+        return (
+            self.longest_by_numpy(ids) if rows is None else longest(rows, self.heads, ids, LENGTHS)
+        )
+
+    def longest_by_numpy(self, ids: Ids) -> Lengths:
+        """The same, where nothing was compiled."""
+        longest = np.ones(len(ids), np.uint8)
+        for length in LENGTHS:
+            known = np.isin(heads_of(grams(ids, length)), self.heads)
+            longest[len(ids) - len(known) :][known] = length
         return longest
-
-    def _known(self, ids: Ids) -> npt.NDArray[np.uint8]:
-        """By length and token, whether a phrase of that length ends there."""
-        known = np.zeros((len(LENGTHS), len(ids)), np.uint8)
-        for number, length in enumerate(LENGTHS):
-            found = np.isin(heads_of(grams(ids, length)), self.heads)
-            known[number, len(ids) - len(found) :] = found
-        return known
-
-
-def phrases_of(heads: Heads) -> Phrases:
-    """Those with such heads, which are in their order."""
-    return Phrases(heads, np.ones(len(heads), np.uint8))
 
 
 @cache
@@ -65,7 +54,7 @@ def shipped() -> Phrases:
 def read(data: bytes) -> Phrases:
     """The table as write() left it."""
     with np.load(BytesIO(data), allow_pickle=False) as kept:
-        return phrases_of(np.cumsum(kept["steps"], dtype=np.uint32))
+        return Phrases(np.cumsum(kept["steps"], dtype=np.uint32))
 
 
 def write(phrases: Phrases, to: Path) -> None:
@@ -103,4 +92,4 @@ class Counter:
         kept = [each for name, each in self._of_package.items() if which(name)]
         every = np.sort(np.concatenate(kept)) if kept else np.zeros(0, np.uint32)
         heads, counts = np.unique(every, return_counts=True)
-        return phrases_of(heads[counts >= FEWEST])
+        return Phrases(heads[counts >= FEWEST])

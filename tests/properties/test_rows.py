@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from indexer.attribution.candidates import CHUNK_LINES, Votes, together, together_by_numpy
 from indexer.attribution.catalogue import Catalogue
-from indexer.attribution.compiled_rows import compiled, numbered, numbered_by_numpy, seek, told
+from indexer.attribution.compiled_rows import compiled, numbered, numbered_by_numpy, seek
 from indexer.attribution.excerpts import line_span, line_span_by_numpy
 from indexer.attribution.fingerprints import Form, grams, running
 from indexer.attribution.occurrences import Table
+from indexer.attribution.phrases import LENGTHS, Phrases
 from indexer.attribution.postings import STOP, Postings
 from indexer.attribution.regions import Chain, Hits, chained, chained_one_by_one
 from indexer.attribution.shapes import shape_grams, shape_grams_by_numpy
@@ -79,19 +80,12 @@ def test_lines_are_cut_out(text: str, first: int, lines: int) -> None:
 
 @thoroughly
 @given(text=st.lists(few, max_size=40), known=st.lists(few, max_size=12))
-def test_what_a_table_says_of_runs_is_found(text: list[int], known: list[int]) -> None:
-    assert LIBRARY is not None
-    lengths = 2, 3, 4
+def test_the_longest_runs_of_a_table_are_found(text: list[int], known: list[int]) -> None:
     row, other = np.array(text, np.uint64), np.array(known, np.uint64)
-    table = np.unique(np.concatenate([running(other, each) >> np.uint64(32) for each in lengths]))
-    of_head = {head: 1 + number for number, head in enumerate(table.tolist())}
-    expected = []
-    for each in lengths:
-        found = [of_head.get(head, 0) for head in (running(row, each) >> np.uint64(32)).tolist()]
-        expected.append([0] * (len(text) - len(found)) + found)
-    values = np.arange(1, len(table) + 1, dtype=np.uint8)
+    heads = np.concatenate([running(other, each) >> np.uint64(32) for each in LENGTHS])
+    phrases = Phrases(np.unique(heads).astype(np.uint32))
 
-    assert told(LIBRARY, table.astype(np.uint32), values, row, lengths).tolist() == expected
+    assert phrases.longest(row).tolist() == phrases.longest_by_numpy(row).tolist()
 
 
 class Corpus(Catalogue):

@@ -76,21 +76,20 @@ EXPORTED void footnote_seek(const uint32_t *row, int64_t n, const uint32_t *soug
     for (int64_t i = 0; i < count; i++) out[i] = place_of(row, n, sought[i]);
 }
 
-/* For runs of `shortest` to `longest` ids, length by length: what a table of the upper halves of their hashes has for
-   the run that ends with each id, or 0. */
-EXPORTED void footnote_told(
-    const uint32_t *row, const uint8_t *values, int64_t size, const uint64_t *ids, int64_t n,
-    int64_t shortest, int64_t longest, uint64_t *hashes, uint8_t *out
+/* For each id how long the longest run of `shortest` to `longest` ids is that ends with it and is in a table, which has
+   the upper halves of their hashes; 1 where none is. `hashes` has room for as many as there are ids. */
+EXPORTED void footnote_longest(
+    const uint32_t *row, int64_t size, const uint64_t *ids, int64_t n, int64_t shortest, int64_t longest,
+    uint64_t *hashes, uint8_t *out
 ) {
-    memset(out, 0, (size_t)((longest - shortest + 1) * n));
-    for (int64_t length = shortest; length <= longest; length++, out += n) {
+    memset(out, 1, (size_t)n);
+    for (int64_t length = shortest; length <= longest; length++) {
         int64_t count = grams(ids, n, length, hashes);
         for (int64_t i = 0; i < count; i++) hashes[i] = mixed(hashes[i]) >> 32;
         for (int64_t i = 0; i < count; i++) {
             if (i + AHEAD < count) __builtin_prefetch(row + expected(size, (uint32_t)hashes[i + AHEAD]));
-            uint32_t head = (uint32_t)hashes[i];
-            int64_t at = place_of(row, size, head);
-            if (at < size && row[at] == head) out[i + length - 1] = values[at];
+            int64_t at = place_of(row, size, (uint32_t)hashes[i]);
+            if (at < size && row[at] == hashes[i]) out[i + length - 1] = (uint8_t)length;
         }
     }
 }

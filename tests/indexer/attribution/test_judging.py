@@ -9,7 +9,7 @@ import pytest
 
 from indexer.attribution import phrases
 from indexer.attribution.lexing import lexer_of
-from indexer.attribution.phrases import phrases_of, shipped
+from indexer.attribution.phrases import Phrases, shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def test_phrases_are_found_without_a_compiler_too(monkeypatch: pytest.MonkeyPatc
 
 def test_steps_that_are_too_large_for_the_table_are_taken_in_parts(tmp_path: Path) -> None:
     heads = np.array([3, 70_000, 4_000_000_000], np.uint32)
-    phrases.write(phrases_of(heads), tmp_path / phrases.TABLE)
+    phrases.write(Phrases(heads), tmp_path / phrases.TABLE)
     read = phrases.read((tmp_path / phrases.TABLE).read_bytes())
 
     assert set(heads.tolist()) <= set(read.heads.tolist())
