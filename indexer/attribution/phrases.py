@@ -40,7 +40,9 @@ class Phrases:
         """The same, where nothing was compiled."""
         longest = np.ones(len(ids), np.uint8)
         for length in LENGTHS:
-            known = np.isin(heads_of(grams(ids, length)), self.heads)
+            sought = heads_of(grams(ids, length))
+            at = np.searchsorted(self.heads[:-1], sought)
+            known = self.heads[at] == sought if len(self.heads) else np.zeros(len(sought), bool)
             longest[len(ids) - len(known) :][known] = length
         return longest
 
