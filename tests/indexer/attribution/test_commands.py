@@ -256,7 +256,7 @@ def test_index_build_and_info_say_what_there_is(
     assert "index of tiny (small)" in capsys.readouterr().out
     assert index.main(["info", "--json"]) == 0
     info = printed(capsys)
-    assert (info["documents"], info["corpus"], info["format"]) == (3, "tiny", 1)
+    assert (info["documents"], info["corpus"], info["format"]) == (3, "tiny", 2)
 
 
 @pytest.fixture
