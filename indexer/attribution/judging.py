@@ -110,7 +110,7 @@ def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
     if not is_weighed(segment, common, limits):
         return None
     part = text.part(segment.text_start, segment.text_end)
-    if _is_licence(part, limits):  # which no score is about
+    if is_licence(part, limits):  # which no score is about
         exact, matched = segment.exact_share, _matched(segment)
         is_told = exact >= limits.exact_plain
         return Verdict(INFORMATION, LICENCE_HEADER, exact, matched) if is_told else None
@@ -182,10 +182,8 @@ def _has_names(part: Tokens) -> bool:
 
 
 def _is_anybodys(part: Tokens, segment: Segment, limits: Thresholds) -> bool:
-    """Whether it can be told whose this is: not of a licence, nor of a mere table."""
+    """Whether it can be told whose this is: not of a mere table."""
     share, seen = segment.exact_share, segment.exact_grams
-    if _is_licence(part, limits):
-        return False
     if share < limits.exact_plain and not _has_names(part):
         return False
     names = _names(part)
@@ -218,7 +216,7 @@ def _imports(part: Tokens) -> float:
     return float((begins | (listed & begins[place]))[row].mean())
 
 
-def _is_licence(part: Tokens, limits: Thresholds) -> bool:
+def is_licence(part: Tokens, limits: Thresholds) -> bool:
     """Whether this is the text of a licence: it says itself where it is from, and means to be copied."""
     place = np.searchsorted(_LICENCE_WORDS[:-1], part.exact)
     words = count(_LICENCE_WORDS[place] == part.exact)

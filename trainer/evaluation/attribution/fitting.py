@@ -26,6 +26,7 @@ from indexer.attribution.judging import (
     SCALE,
     Thresholds,
     Verdict,
+    is_licence,
     is_prose,
     is_weighed,
     may_warn,
@@ -79,7 +80,8 @@ class Recorder:
         size = segment.exact + 0.3 * segment.abstract
         part = text.part(segment.text_start, segment.text_end)
         if not is_prose(part, limits):  # on which no score decides
-            tells = may_warn(part, segment, limits, limits.many_imports_score)
+            beyond = limits.many_imports_score
+            tells = not is_licence(part, limits) and may_warn(part, segment, limits, beyond)
             values = features(text, segment, common, self.phrases)
             self.rows.append(Row(values, first, last, size, tells))
         if similarity < _LEAST_SHARE:
