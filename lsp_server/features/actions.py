@@ -49,7 +49,8 @@ async def answer(
     first = convert.place_of(document.lines, params.range.start, session.encoding).line + 1
     last = convert.place_of(document.lines, params.range.end, session.encoding).line + 1
     try:
-        found = await asyncio.wait_for(findings_of(session, document), _PATIENCE_S)
+        async with asyncio.timeout(_PATIENCE_S):
+            found = await findings_of(session, document)
     except TimeoutError:
         return None
     if found is None or found.version != document.version:

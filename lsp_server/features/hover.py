@@ -26,7 +26,8 @@ async def answer(session: Session, params: types.HoverParams) -> types.Hover | N
     place = convert.place_of(document.lines, params.position, session.encoding)
     lines, version = list(document.lines), document.version
     try:
-        found = await asyncio.wait_for(findings_of(session, document), _PATIENCE_S)
+        async with asyncio.timeout(_PATIENCE_S):
+            found = await findings_of(session, document)
     except TimeoutError:
         return None
     if found is None or found.version != version:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,28 @@ async def test_a_look_without_time_is_taken_again_when_there_is_some(
 
 
 @pytest.mark.usefixtures("patient")
+@pytest.mark.usefixtures("patient")
+async def test_a_cancellation_that_comes_as_the_look_ends_is_not_lost(
+    session: Session, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request would go on to the model and be answered as if nothing had been said."""
+
+    async def look(*_arguments: object) -> bool:
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(request.cancel)
+        return True
+
+    async def answer() -> None:
+        await surroundings.wanted(session, ask, gap_of(session, ask))
+        for _ in range(10):  # the model at work
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(surroundings, "_look", look)
+    request = asyncio.create_task(answer())
+    with pytest.raises(asyncio.CancelledError):
+        await request
+
+
 async def test_of_a_document_that_was_closed_meanwhile_nothing_is_kept(
     session: Session, ask: Ask
 ) -> None:
