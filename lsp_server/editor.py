@@ -57,7 +57,8 @@ class Editor:
         """Change documents; whether that was done."""
         wish = types.ApplyWorkspaceEditParams(edit)
         try:
-            done = await asyncio.wait_for(self._server.workspace_apply_edit_async(wish), _ANSWER_S)
+            async with asyncio.timeout(_ANSWER_S):
+                done = await self._server.workspace_apply_edit_async(wish)
         except Exception as error:  # noqa: BLE001 -- then nothing is changed
             wire.report(error)
             return False
@@ -67,7 +68,8 @@ class Editor:
         """Bring a document to the front, with some of it selected."""
         wish = types.ShowDocumentParams(uri, take_focus=True, selection=selection)
         try:
-            await asyncio.wait_for(self._server.window_show_document_async(wish), _ANSWER_S)
+            async with asyncio.timeout(_ANSWER_S):
+                await self._server.window_show_document_async(wish)
         except Exception as error:  # noqa: BLE001 -- an editor that cannot has said so to its user
             wire.report(error)
 
@@ -83,10 +85,10 @@ class Editor:
         """What the editor has set under a section, or None where it does not say."""
         item = types.ConfigurationItem(section=section)
         try:
-            answers = await asyncio.wait_for(
-                self._server.workspace_configuration_async(types.ConfigurationParams([item])),
-                _ANSWER_S,
-            )
+            async with asyncio.timeout(_ANSWER_S):
+                answers = await self._server.workspace_configuration_async(
+                    types.ConfigurationParams([item])
+                )
         except Exception as error:  # noqa: BLE001 -- an editor that refuses has no settings
             wire.report(error)
             return None
@@ -95,14 +97,16 @@ class Editor:
     async def refresh_diagnostics(self) -> None:
         """There are others than the editor has asked for."""
         try:
-            await asyncio.wait_for(self._server.workspace_diagnostic_refresh_async(None), _ANSWER_S)
+            async with asyncio.timeout(_ANSWER_S):
+                await self._server.workspace_diagnostic_refresh_async(None)
         except Exception as error:  # noqa: BLE001 -- it asks again after the next edit
             wire.report(error)
 
     async def refresh_lenses(self) -> None:
         """Likewise, above accepted text."""
         try:
-            await asyncio.wait_for(self._server.workspace_code_lens_refresh_async(None), _ANSWER_S)
+            async with asyncio.timeout(_ANSWER_S):
+                await self._server.workspace_code_lens_refresh_async(None)
         except Exception as error:  # noqa: BLE001 -- it asks again after the next edit
             wire.report(error)
 
@@ -110,10 +114,10 @@ class Editor:
         """Ask the editor to send us a method that it lets servers ask for at run time."""
         wish = types.Registration(id=identity, method=method, register_options=options)
         try:
-            await asyncio.wait_for(
-                self._server.client_register_capability_async(types.RegistrationParams([wish])),
-                _ANSWER_S,
-            )
+            async with asyncio.timeout(_ANSWER_S):
+                await self._server.client_register_capability_async(
+                    types.RegistrationParams([wish])
+                )
         except Exception as error:  # noqa: BLE001 -- then it is not sent, and we do without
             wire.report(error)
 
@@ -121,7 +125,8 @@ class Editor:
         """Begin a progress bar; None where the editor shows none."""
         bar = self._server.work_done_progress
         try:
-            await asyncio.wait_for(bar.create_async(token), _ANSWER_S)
+            async with asyncio.timeout(_ANSWER_S):
+                await bar.create_async(token)
         except Exception as error:  # noqa: BLE001 -- the work goes on without a bar
             wire.report(error)
             return None

@@ -230,7 +230,8 @@ class Endpoint:
             return tuple(found)
 
         try:
-            return await asyncio.wait_for(self._session.candidates.run(look_up), _PATIENCE_S)
+            async with asyncio.timeout(_PATIENCE_S):
+                return await self._session.candidates.run(look_up)
         except TimeoutError:
             return None
 
