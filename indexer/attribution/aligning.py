@@ -55,9 +55,10 @@ def compared(
     found: tuple[list[Segment], list[Segment]] = [], []
     at = equal_at = 0
     written = room[: count * _SEGMENT.size].data
-    for *numbers, matched, equal, straight in _SEGMENT.iter_unpack(written):
-        here, there = slice(at, at + matched), slice(equal_at, equal_at + equal)
-        values = (*numbers, places[0, here], places[1, here], places[2, there])
+    for *numbers, matches, equals, straight in _SEGMENT.iter_unpack(written):
+        here, there = slice(at, at + matches), slice(equal_at, equal_at + equals)
+        partners = places[1, here]
+        values = (*numbers, places[0, here], partners, source.lines[partners], places[2, there])
         found[straight].append(Segment(*values))
-        at, equal_at = at + matched, equal_at + equal
+        at, equal_at = at + matches, equal_at + equals
     return found

@@ -23,6 +23,7 @@ from indexer.attribution.tokens import (
     PROSE,
     STRING,
     Ids,
+    Lines,
     Places,
     Tokens,
 )
@@ -85,7 +86,8 @@ class Segment:
         compare=False, repr=False
     )  # the tokens of the text that match, in order
     partners: Places = field(compare=False, repr=False)  # and those of the source that they match
-    equal: Places = field(compare=False, repr=False)  # those of them that are the same
+    lines: Lines = field(compare=False, repr=False)  # and the lines that those are on
+    equal: Places = field(compare=False, repr=False)  # those of the text that are the same
 
     def moved(self, tokens: int) -> "Segment":
         """The same segment of a text in which this many tokens come before."""
@@ -327,6 +329,7 @@ def _segment(text: Tokens, source: Tokens, run: list[Stretch]) -> Segment:
         prose=float(1 - matched_code.mean()),
         matched=text_at[in_order],
         partners=source_at[in_order],
+        lines=source.lines[source_at[in_order]],
         equal=np.sort(text_at[same]),
     )
 

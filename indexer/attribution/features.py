@@ -22,6 +22,7 @@ from indexer.attribution.tokens import (
     PROSE,
     STRING,
     Ids,
+    Lines,
     Places,
     Tokens,
 )
@@ -65,6 +66,7 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
     abstract = text.abstract[matched]
     named = text.exact[matched[abstract == NAME_ID]]
     stay = firsts(abstract[_IS_KEPT[text.kinds[matched]]])
+    ours, theirs = _line_ends(text, segment)
     return {
         "rare names": log1p(float(common.rare[equal].sum())),
         "abstract": log1p(segment.abstract),
@@ -83,6 +85,8 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
         "commas": share(kinds == COMMA),
         "different names": log1p(len(firsts(named))),
         "words that stay": log1p(len(stay)),
+        "other line ends": log1p(count((ours > 0) != (theirs > 0))),
+        "same gaps": log1p(count((ours > 1) & (ours == theirs))),
     }
 
 
@@ -124,6 +128,17 @@ def _gaps(places: Places) -> Places:
     """How many tokens lie between each two neighbours; none where they stand in another order."""
     gaps: Places = np.maximum(places[1:] - places[:-1] - 1, 0)
     return gaps
+
+
+def _line_ends(text: Tokens, segment: Segment) -> tuple[Lines, Lines]:
+    """How many line ends lie between each two tokens that match and are neighbours in both, here and in the source.
+
+    Who writes the same by chance seldom breaks it where the other did; a copy keeps what no formatter has touched.
+    """
+    beside = (np.diff(segment.matched) == 1) & (np.diff(segment.partners) == 1)
+    ours: Lines = np.diff(text.lines[segment.matched])[beside]
+    theirs: Lines = np.diff(segment.lines)[beside]
+    return ours, theirs
 
 
 def _flags(segment: Segment, places: Places) -> Flags:

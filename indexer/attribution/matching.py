@@ -177,9 +177,8 @@ class _Search:
                 continue
             verdict = self.judge(tokens, segment, self.idiom)
             if verdict:
-                lines = source.lines[segment.partners]
                 same = len(segment.equal) / len(segment.matched)
-                found = Found(verdict, file, segment.matched, lines, part.covered, same)
+                found = Found(verdict, file, segment.matched, segment.lines, part.covered, same)
                 yield trimmed(found, tokens, source, segment)
 
 

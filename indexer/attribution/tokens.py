@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 Ids = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
+Lines = npt.NDArray[np.int32]
 
 # Kinds of token, as native/lexer.c numbers them. DROPPED, COMMENT and PREFIX never leave the lexer.
 DROPPED, COMMENT, NAME, KEPT, CALLED, NUMBER, STRING = range(7)
@@ -46,7 +47,7 @@ class Tokens:
 
     exact: Ids  # N1
     abstract: Ids  # N2b
-    lines: npt.NDArray[np.int32]  # 0-based line on which the token starts
+    lines: Lines  # 0-based line on which the token starts
     kinds: npt.NDArray[np.uint8]
     sizes: npt.NDArray[
         np.uint8

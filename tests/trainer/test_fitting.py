@@ -134,6 +134,15 @@ def test_a_package_is_weighed_by_what_others_write() -> None:
     assert [each.longest(ids).max() for each in without] == [1, len(ids)]
 
 
+def test_what_is_asked_about_nowhere_counts_for_both_halves() -> None:
+    texts = [Other(f"package{n}", "a.py", "one(two, three)\n", "python") for n in range(FEWEST)]
+    counter = phrases_of(counting.of_more(texts))
+    ids = lexer_of("python").tokens("one(two, three)\n").exact
+    without = [counter.phrases(partial(counting.is_not_of_half, half)) for half in (0, 1)]
+
+    assert [each.longest(ids).max() for each in without] == [len(ids), len(ids)]
+
+
 def test_common_words_are_told_from_rare_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

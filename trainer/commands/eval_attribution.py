@@ -131,6 +131,14 @@ def _parser() -> argparse.ArgumentParser:
         help="instead count which tokens and phrases are common and fit what the matcher weighs, on the tuning half "
         "and on the packages in these folders, one folder each, of which the corpus must have nothing",
     )
+    parser.add_argument(
+        "--phrases",
+        nargs="*",
+        default=[],
+        metavar="FOLDER",
+        type=Path,
+        help="and count the phrases of the packages in these folders as well, about which nothing else is asked",
+    )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result there as well")
     return parser
 
@@ -164,7 +172,10 @@ def fit_anew(options: argparse.Namespace) -> str:
     counting.count_rarity(read_documents(corpus), tables / rarity.TABLE)
     documents = counting.of_documents(read_documents(corpus))
     named = counting.of_others(progress(packages, "counting the phrases of other packages"))
-    counter = counting.phrases_of(itertools.chain(documents, named))
+    more = counting.of_more(
+        progress(list(packages_under(options.phrases, "tuning")), "counting those of more packages")
+    )
+    counter = counting.phrases_of(itertools.chain(documents, named, more))
     halves = [counter.phrases(partial(counting.is_not_of_half, half)) for half in (0, 1)]
     phrases.write(counter.phrases(), tables / phrases.TABLE)
     cases = plant_all(

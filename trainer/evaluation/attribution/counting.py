@@ -61,6 +61,13 @@ def of_others(texts: Iterable[Other]) -> Iterator[tuple[str, Tokens]]:
         yield key, lexer_of(each.language).tokens(each.text)
 
 
+def of_more(texts: Iterable[Other]) -> Iterator[tuple[str, Tokens]]:
+    """The code of packages that are of neither half: they are not asked about."""
+    for each in texts:
+        key = f"- {each.language in SCRIPTS} {each.package.split('/')[0]}"
+        yield key, lexer_of(each.language).tokens(each.text)
+
+
 def half_of(package: str) -> int:
     """In which half of the other packages one is counted."""
     return hashlib.sha256(package.split("/")[0].encode()).digest()[1] & 1
