@@ -39,8 +39,12 @@ class Match:
 
     @property
     def percent(self) -> str:
-        """The similarity for people: only what is the same everywhere is called 100%."""
-        return f"{min(99, round(self.similarity * 100)) if self.similarity < 1 else 100}%"
+        return percent(self.similarity)
+
+
+def percent(similarity: float) -> str:
+    """A similarity for people: only what is the same everywhere is called 100%."""
+    return f"{min(99, round(similarity * 100)) if similarity < 1 else 100}%"
 
 
 def match_json(match: Match) -> dict[str, Any]:
@@ -50,7 +54,7 @@ def match_json(match: Match) -> dict[str, Any]:
         "end_line": match.end_line,
         "tier": match.tier,
         "kind": match.kind,
-        "similarity": round(match.similarity, 4),
+        "similarity": min(0.9999, round(match.similarity, 4)) if match.similarity < 1 else 1.0,
         "matched_tokens": match.matched_tokens,
         "source": asdict(match.source),
         "others": [asdict(each) for each in match.others],

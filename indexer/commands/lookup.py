@@ -10,6 +10,7 @@ from typing import Any
 from indexer import AttributionIndex, IndexUnavailable, match_json, open_indexes
 from indexer.attribution.catalogue import File, Package
 from indexer.attribution.inspection import inspect_text
+from indexer.attribution.matches import percent
 from indexer.curation.progress import counted, megabytes
 
 
@@ -102,7 +103,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     for each in answer["matches"]:
         source = each["source"]
         lines.append(
-            f"lines {each['start_line']}-{each['end_line']}: {each['kind']} {each['similarity']:.0%}, "
+            f"lines {each['start_line']}-{each['end_line']}: {each['kind']} {percent(each['similarity'])}, "
             f"{_release(source['package'], source)}, {source['path']} "
             f"L{source['start_line']}-{source['end_line']} ({source['license']})"
         )

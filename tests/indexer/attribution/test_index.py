@@ -182,6 +182,18 @@ def test_the_json_of_a_match_has_the_agreed_keys(index: AttributionIndex) -> Non
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("similarity", "told", "written"),
+    [(1.0, "100%", 1.0), (0.99999, "99%", 0.9999), (0.996, "99%", 0.996), (0.5, "50%", 0.5)],
+)
+def test_only_what_is_the_same_everywhere_is_called_all(
+    index: AttributionIndex, similarity: float, told: str, written: float
+) -> None:
+    match = replace(index.check_document(LEDGER, language="python")[0], similarity=similarity)
+
+    assert (match.percent, match_json(match)["similarity"]) == (told, written)
+
+
 def test_the_text_of_a_source_is_at_hand(index: AttributionIndex) -> None:
     source = index.check_document(LEDGER, language="python")[0].source
 
