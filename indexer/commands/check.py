@@ -59,8 +59,7 @@ def main(argv: list[str]) -> int:
         parser.error("--settle needs a reason that says something")
     started = datetime.now(UTC)
     try:
-        inspections = list(_inspections(arguments))
-        _tell_problems(inspections)
+        inspections = list(_telling_problems(_inspections(arguments)))
         if arguments.settle:
             return _settle(inspections, arguments.settle)
         code = _exit_code(inspections, arguments.fail_on)
@@ -311,10 +310,14 @@ def _print(text: str) -> None:
         raise _NotWritten(f"the result cannot be printed: {error.strerror}") from error
 
 
-def _tell_problems(inspections: Sequence[Inspection]) -> None:
-    """What is wrong in ignore files, each once."""
-    for problem in dict.fromkeys(each.problem for each in inspections if each.problem):
-        print(f"footnote check: {problem}", file=sys.stderr)
+def _telling_problems(inspections: Iterator[Inspection]) -> Iterator[Inspection]:
+    """The same; what is wrong in an ignore file is told once, as soon as it is met: who reads it may stop here."""
+    told = {""}
+    for each in inspections:
+        if each.problem not in told:
+            told.add(each.problem)
+            print(f"footnote check: {each.problem}", file=sys.stderr)
+        yield each
 
 
 def _tell_skipped(inspections: Sequence[Inspection]) -> None:

@@ -11,7 +11,7 @@ import sys
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +22,11 @@ from indexer.commands import check
 from tests.indexer.attribution.conftest import FOREIGN, LEDGER, QUEUE
 from tests.indexer.attribution.test_changes import git
 from tests.support.closed import close
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from indexer.attribution.inspection import Inspection
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -137,6 +142,28 @@ def test_settled_matches_are_not_reported_but_counted(
     capsys.readouterr()
     assert check.main([]) == 1
     assert f"{file} ignores nothing" in capsys.readouterr().err
+
+
+def test_a_faulty_ignore_file_is_told_once_while_the_check_goes_on(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = ignore_file(repository)
+    file.parent.mkdir()
+    file.write_text("nonsense")
+    (repository / "other.py").write_text(FOREIGN)
+    told: list[str] = []
+    inspect = check.inspect_files
+
+    def inspected(*arguments: Any, **more: Any) -> Iterator[Inspection]:
+        for each in inspect(*arguments, **more):
+            yield each
+            told.append(capsys.readouterr().err)
+
+    monkeypatch.setattr(check, "inspect_files", inspected)
+    assert check.main([]) == 1
+    assert len(told) > 1
+    assert f"{file} ignores nothing" in told[0]
+    assert "ignores nothing" not in "".join(told[1:]) + capsys.readouterr().err
 
 
 def test_settling_enters_what_is_found_and_nothing_else(
