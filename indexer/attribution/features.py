@@ -19,6 +19,7 @@ from indexer.attribution.tokens import (
     KEPT,
     NAME,
     NAME_ID,
+    NUMBER,
     PROSE,
     STRING,
     Ids,
@@ -29,8 +30,16 @@ from indexer.attribution.tokens import (
 
 _SAYING = 6.0  # bits of a name that is no mere i or self
 _WHOLE = 0.95  # share of the text that is equal, from which all of it is
-_STATEMENT = 6  # tokens of a shape by which variety is told
-_IS_NAME, _IS_KEPT = (np.isin(np.arange(16), kinds) for kinds in ((NAME, ARGUMENT), (KEPT, CALLED)))
+_STATEMENT = 6  # tokens of a shape or mould by which variety is told
+_ENDS, _ENDS_ALIKE = 2.5, 2.0  # line ends, and those alike, that are taken as seen before any is
+_IS_NAME, _IS_KEPT, _IS_FILLED = (
+    np.isin(np.arange(16), kinds)
+    for kinds in (
+        (NAME, ARGUMENT),
+        (KEPT, CALLED),
+        (NAME, ARGUMENT, KEPT, CALLED, NUMBER, STRING),
+    )
+)
 
 Flags = npt.NDArray[np.bool_]
 
@@ -57,7 +66,9 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
     """What the segment itself shows."""
     here = slice(segment.text_start, segment.text_end)
     kinds, exact = text.kinds[here], text.exact[here]
-    triples = grams(exact[kinds != PROSE], 3)
+    code = kinds != PROSE
+    triples, moulds = grams(exact[code], 3), _moulds(exact[code], kinds[code])
+    whole = segment.exact_share >= _WHOLE
     equal = segment.equal[firsts(text.exact[segment.equal])]
     said = bits_of(text.exact[equal])
     names = _IS_NAME[text.kinds[equal]]
@@ -72,7 +83,7 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
         "abstract": log1p(segment.abstract),
         "blocks": log1p(1 + count(segment.matched[1:] - segment.matched[:-1] > 1)),
         "equal share": len(segment.equal) / max(1, len(segment.matched)),
-        "whole": float(segment.exact_share >= _WHOLE),
+        "whole": float(whole),
         "left out": log1p(max(0, segment.left_out)),
         "prose": segment.prose,
         "replaced": log1p(count((_gaps(matched) > 0) & (_gaps(partners) > 0))),
@@ -82,10 +93,12 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
         "known names": log1p(count(names & (said >= _SAYING))),
         "strings": log1p(count((text.kinds[equal] == STRING) & (said >= RAREST))),
         "variety": len(firsts(triples)) / max(1, len(triples)),
+        # A verbatim copy is one however plain; what is only alike has to be varied.
+        "moulds": 0.0 if whole else len(firsts(moulds)) / max(1, len(moulds)),
         "commas": share(kinds == COMMA),
         "different names": log1p(len(firsts(named))),
         "words that stay": log1p(len(stay)),
-        "other line ends": log1p(count((ours > 0) != (theirs > 0))),
+        "line ends": _alike(count((ours > 0) & (theirs > 0)), count((ours > 0) | (theirs > 0))),
         "same gaps": log1p(count((ours > 1) & (ours == theirs))),
     }
 
@@ -130,15 +143,28 @@ def _gaps(places: Places) -> Places:
     return gaps
 
 
+def _moulds(exact: Ids, kinds: npt.NDArray[np.uint8]) -> Ids:
+    """Runs of tokens as anybody fills them: marks, and of each word or literal only the kind.
+
+    Rows of constants, settings or delegations repeat one, whoever writes them.
+    """
+    return grams(np.where(_IS_FILLED[kinds], kinds.astype(np.uint64), exact), _STATEMENT)
+
+
 def _line_ends(text: Tokens, segment: Segment) -> tuple[Lines, Lines]:
     """How many line ends lie between each two tokens that match and are neighbours in both, here and in the source.
 
-    Who writes the same by chance seldom breaks it where the other did; a copy keeps what no formatter has touched.
+    Who writes the same by chance breaks it elsewhere more often; a copy keeps what no formatter has touched.
     """
     beside = (np.diff(segment.matched) == 1) & (np.diff(segment.partners) == 1)
     ours: Lines = np.diff(text.lines[segment.matched])[beside]
     theirs: Lines = np.diff(segment.lines)[beside]
     return ours, theirs
+
+
+def _alike(alike: int, ends: int) -> float:
+    """Share of the line ends that are alike: a share, as a formatter may move many of a long copy."""
+    return (alike + _ENDS_ALIKE) / (ends + _ENDS)
 
 
 def _flags(segment: Segment, places: Places) -> Flags:

@@ -56,7 +56,8 @@ def shipped() -> Phrases:
 def read(data: bytes) -> Phrases:
     """The table as write() left it."""
     with np.load(BytesIO(data), allow_pickle=False) as kept:
-        return Phrases(np.cumsum(kept["steps"], dtype=np.uint32))
+        steps = kept["low"] + (kept["high"].astype(np.uint16) << 8)
+    return Phrases(np.cumsum(steps, dtype=np.uint32))
 
 
 def write(phrases: Phrases, to: Path) -> None:
@@ -64,7 +65,9 @@ def write(phrases: Phrases, to: Path) -> None:
     # Entries that are no phrases keep the steps from one to the next small enough for two bytes.
     between = np.arange(0, 1 << 32, _STEP, dtype=np.uint32)
     heads = np.union1d(phrases.heads, between)
-    np.savez(to, steps=np.diff(heads, prepend=np.uint32(0)).astype(np.uint16))
+    steps = np.diff(heads, prepend=np.uint32(0)).astype(np.uint16)
+    # Only the high bytes can be made smaller; among low ones they would not be.
+    np.savez_compressed(to, low=steps.astype(np.uint8), high=(steps >> 8).astype(np.uint8))
 
 
 class Counter:
