@@ -156,9 +156,10 @@ def _line_ends(text: Tokens, segment: Segment) -> tuple[Lines, Lines]:
 
     Who writes the same by chance breaks it elsewhere more often; a copy keeps what no formatter has touched.
     """
-    beside = (np.diff(segment.matched) == 1) & (np.diff(segment.partners) == 1)
-    ours: Lines = np.diff(text.lines[segment.matched])[beside]
-    theirs: Lines = np.diff(segment.lines)[beside]
+    at, there, line = segment.matched, segment.partners, text.lines[segment.matched]
+    beside = (at[1:] - at[:-1] == 1) & (there[1:] - there[:-1] == 1)
+    ours: Lines = (line[1:] - line[:-1])[beside]
+    theirs: Lines = (segment.lines[1:] - segment.lines[:-1])[beside]
     return ours, theirs
 
 
