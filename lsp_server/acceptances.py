@@ -27,7 +27,7 @@ def note(home: Path, suggestion: Suggestion, *, file: str, line: int) -> None:
         "matches": [
             {
                 "kind": match.kind,
-                "similarity": round(match.similarity, 4),
+                "similarity": match.rounded,
                 "matched_tokens": match.matched_tokens,
                 "source": asdict(match.source),
             }

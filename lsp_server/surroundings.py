@@ -70,7 +70,6 @@ async def wanted(session: Session, ask: Ask, gap: Gap) -> None:
         return
     try:
         place = _place(session, ask, gap)
-        # Not wait_for, which may lose a cancellation that comes as the look ends.
         async with asyncio.timeout(2 * _BUDGET_S):
             await _look(session, ask.document, place)
     except TimeoutError:

@@ -30,9 +30,9 @@ from indexer.attribution.tokens import (
 
 _SAYING = 6.0  # bits of a name that is no mere i or self
 _WHOLE = 0.95  # share of the text that is equal, from which all of it is
-_STATEMENT = 6  # tokens of a shape or mould by which variety is told
+_STATEMENT = 6  # tokens of a row by which variety is told
 _ENDS, _ENDS_ALIKE = 2.5, 2.0  # line ends, and those alike, that are taken as seen before any is
-_IS_NAME, _IS_KEPT, _IS_FILLED = (
+_IS_NAME, _IS_KEPT, _IS_WORD = (
     np.isin(np.arange(16), kinds)
     for kinds in (
         (NAME, ARGUMENT),
@@ -67,8 +67,7 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
     here = slice(segment.text_start, segment.text_end)
     kinds, exact = text.kinds[here], text.exact[here]
     code = kinds != PROSE
-    triples, moulds = grams(exact[code], 3), _moulds(exact[code], kinds[code])
-    whole = segment.exact_share >= _WHOLE
+    ids, whole = exact[code], segment.exact_share >= _WHOLE
     equal = segment.equal[firsts(text.exact[segment.equal])]
     said = bits_of(text.exact[equal])
     names = _IS_NAME[text.kinds[equal]]
@@ -92,14 +91,14 @@ def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]
         "names": log1p(count(names)),
         "known names": log1p(count(names & (said >= _SAYING))),
         "strings": log1p(count((text.kinds[equal] == STRING) & (said >= RAREST))),
-        "variety": len(firsts(triples)) / max(1, len(triples)),
+        "variety": _variety(grams(ids, 3)),
         # A verbatim copy is one however plain; what is only alike has to be varied.
-        "moulds": 0.0 if whole else len(firsts(moulds)) / max(1, len(moulds)),
+        "variety of kinds": 0.0 if whole else _variety(_kind_grams(ids, kinds[code])),
         "commas": share(kinds == COMMA),
         "different names": log1p(len(firsts(named))),
         "words that stay": log1p(len(stay)),
         "line ends": _alike(count((ours > 0) & (theirs > 0)), count((ours > 0) | (theirs > 0))),
-        "same gaps": log1p(count((ours > 1) & (ours == theirs))),
+        "blank lines": log1p(count((ours > 1) & (ours == theirs))),
     }
 
 
@@ -143,12 +142,17 @@ def _gaps(places: Places) -> Places:
     return gaps
 
 
-def _moulds(exact: Ids, kinds: npt.NDArray[np.uint8]) -> Ids:
-    """Runs of tokens as anybody fills them: marks, and of each word or literal only the kind.
+def _variety(hashes: Ids) -> float:
+    """Share of the grams that are different."""
+    return len(firsts(hashes)) / max(1, len(hashes))
 
-    Rows of constants, settings or delegations repeat one, whoever writes them.
+
+def _kind_grams(exact: Ids, kinds: npt.NDArray[np.uint8]) -> Ids:
+    """Grams of marks and kinds, whatever the words and literals are.
+
+    Rows of constants, settings or delegations repeat few, whoever writes them.
     """
-    return grams(np.where(_IS_FILLED[kinds], kinds.astype(np.uint64), exact), _STATEMENT)
+    return grams(np.where(_IS_WORD[kinds], kinds.astype(np.uint64), exact), _STATEMENT)
 
 
 def _line_ends(text: Tokens, segment: Segment) -> tuple[Lines, Lines]:

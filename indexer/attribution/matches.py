@@ -39,12 +39,23 @@ class Match:
 
     @property
     def percent(self) -> str:
+        """The similarity for people."""
         return percent(self.similarity)
+
+    @property
+    def rounded(self) -> float:
+        """The similarity for programs."""
+        return _rounded(self.similarity, 4)
 
 
 def percent(similarity: float) -> str:
-    """A similarity for people: only what is the same everywhere is called 100%."""
-    return f"{min(99, round(similarity * 100)) if similarity < 1 else 100}%"
+    """A similarity for people."""
+    return f"{_rounded(similarity, 2):.0%}"
+
+
+def _rounded(similarity: float, places: int) -> float:
+    """To so many places, and to 1 only what is the same everywhere."""
+    return min(1 - 10**-places, round(similarity, places)) if similarity < 1 else 1.0
 
 
 def match_json(match: Match) -> dict[str, Any]:
@@ -54,7 +65,7 @@ def match_json(match: Match) -> dict[str, Any]:
         "end_line": match.end_line,
         "tier": match.tier,
         "kind": match.kind,
-        "similarity": min(0.9999, round(match.similarity, 4)) if match.similarity < 1 else 1.0,
+        "similarity": match.rounded,
         "matched_tokens": match.matched_tokens,
         "source": asdict(match.source),
         "others": [asdict(each) for each in match.others],

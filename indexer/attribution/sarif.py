@@ -260,7 +260,7 @@ def _result(path: str, finding: Finding, root: Path) -> dict[str, Any]:
             "endLine": source.end_line,
             "spdx": source.license,
             "licenceClass": class_of(source.license),
-            "similarity": round(match.similarity, 4),
+            "similarity": match.rounded,
             "matchedTokens": match.matched_tokens,
             "cloneType": match.kind,
             "tier": match.tier,

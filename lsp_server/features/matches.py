@@ -55,7 +55,7 @@ def _match(uri: str, identity: str, match: Match) -> PassageMatch:
         end_line=match.end_line,
         tier=match.tier,
         kind=match.kind,
-        similarity=round(match.similarity, 4),
+        similarity=match.rounded,
         matched_tokens=match.matched_tokens,
         path=source.path,
         source_uri=source_uri(source),

@@ -40,7 +40,7 @@ def seen(text: str, source: str) -> dict[str, float]:
 
 def line_ends(text: str) -> tuple[float, float]:
     values = seen(text, SOURCE)
-    return values["line ends"], values["same gaps"]
+    return values["line ends"], values["blank lines"]
 
 
 def test_a_copy_ends_its_lines_where_its_source_does() -> None:
@@ -65,15 +65,15 @@ def test_only_neighbours_on_both_sides_are_compared() -> None:
     assert line_ends(inserted) == (pytest.approx(6 / 6.5), log1p(2))
 
 
-def test_rows_of_one_mould_are_known_whatever_stands_in_them() -> None:
+def test_rows_of_one_kind_are_known_whatever_stands_in_them() -> None:
     alike = seen(ROWS.replace("quince", "marrow"), ROWS)
 
     assert alike["variety"] > 0.5
-    assert alike["moulds"] < 0.4
-    assert seen(SOURCE.replace("row", "line"), SOURCE)["moulds"] > 0.8
+    assert alike["variety of kinds"] < 0.4
+    assert seen(SOURCE.replace("row", "line"), SOURCE)["variety of kinds"] > 0.8
 
 
 def test_of_a_verbatim_copy_variety_is_not_asked() -> None:
     values = seen(ROWS, ROWS)
 
-    assert (values["whole"], values["moulds"]) == (1, 0)
+    assert (values["whole"], values["variety of kinds"]) == (1, 0)

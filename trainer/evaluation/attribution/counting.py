@@ -1,7 +1,7 @@
 """Counts what is common in code: in how many files a word is, and in how many packages a phrase."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,18 +54,19 @@ def of_documents(documents: Iterable[Document]) -> Iterator[tuple[str, Tokens]]:
         yield package.split("/")[0], tokens
 
 
-def of_others(texts: Iterable[Other]) -> Iterator[tuple[str, Tokens]]:
+def of_others(
+    texts: Iterable[Other], half: Callable[[str], object] | None = None
+) -> Iterator[tuple[str, Tokens]]:
     """The code of other packages; their half of them is in front of their names."""
+    half = half or half_of
     for each in texts:
-        key = f"{half_of(each.package)} {each.language in SCRIPTS} {each.package.split('/')[0]}"
+        key = f"{half(each.package)} {each.language in SCRIPTS} {each.package.split('/')[0]}"
         yield key, lexer_of(each.language).tokens(each.text)
 
 
 def of_more(texts: Iterable[Other]) -> Iterator[tuple[str, Tokens]]:
     """The code of packages that are of neither half: they are not asked about."""
-    for each in texts:
-        key = f"- {each.language in SCRIPTS} {each.package.split('/')[0]}"
-        yield key, lexer_of(each.language).tokens(each.text)
+    return of_others(texts, half=lambda _package: "-")
 
 
 def half_of(package: str) -> int:
