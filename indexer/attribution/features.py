@@ -1,60 +1,19 @@
 """What speaks for a segment and against it, in numbers that a score can weigh."""
 
-from dataclasses import dataclass
 from math import log1p
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.attribution.alignment import Segment
 from indexer.attribution.compiled_rows import firsts
-from indexer.attribution.fingerprints import grams
+from indexer.attribution.counting import Common, Flags, counts
 from indexer.attribution.phrases import LENGTHS, Phrases
-from indexer.attribution.rarity import RAREST, bits_of
 from indexer.attribution.shapes import shape_grams
-from indexer.attribution.tokens import (
-    ARGUMENT,
-    CALLED,
-    COMMA,
-    KEPT,
-    NAME,
-    NAME_ID,
-    NUMBER,
-    PROSE,
-    STRING,
-    Ids,
-    Lines,
-    Places,
-    Tokens,
-)
+from indexer.attribution.tokens import PROSE, Places, Tokens
 
-_SAYING = 6.0  # bits of a name that is no mere i or self
 _WHOLE = 0.95  # share of the text that is equal, from which all of it is
-_STATEMENT = 6  # tokens of a row by which variety is told
+_STATEMENT = 6  # tokens of a row by which shapes are told
 _ENDS, _ENDS_ALIKE = 2.5, 2.0  # line ends, and those alike, that are taken as seen before any is
-_IS_NAME, _IS_KEPT, _IS_WORD = (
-    np.isin(np.arange(16), kinds)
-    for kinds in (
-        (NAME, ARGUMENT),
-        (KEPT, CALLED),
-        (NAME, ARGUMENT, KEPT, CALLED, NUMBER, STRING),
-    )
-)
-
-Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """How common the tokens of a text are in the corpus; the arrays have one entry per token."""
-
-    exact: npt.NDArray[
-        np.bool_
-    ]  # whether it lies under a fingerprint that unrelated packages share
-    abstract: npt.NDArray[np.bool_]
-    shared: npt.NDArray[np.bool_]  # whether it lies under one that two unrelated packages have
-    rare: npt.NDArray[np.float64]  # bits that a name of few passages says beyond any rare word
-    ids: Ids  # the exact ones; those of the text may be made like what it is compared with
 
 
 def features(text: Tokens, segment: Segment, common: Common, phrases: Phrases) -> dict[str, float]:
@@ -64,41 +23,33 @@ def features(text: Tokens, segment: Segment, common: Common, phrases: Phrases) -
 
 def apparent(text: Tokens, segment: Segment, common: Common) -> dict[str, float]:
     """What the segment itself shows."""
-    here = slice(segment.text_start, segment.text_end)
-    kinds, exact = text.kinds[here], text.exact[here]
-    code = kinds != PROSE
-    ids, whole = exact[code], segment.exact_share >= _WHOLE
-    equal = segment.equal[firsts(text.exact[segment.equal])]
-    said = bits_of(text.exact[equal])
-    names = _IS_NAME[text.kinds[equal]]
-    is_code = text.kinds[segment.matched] != PROSE
-    matched, partners = segment.matched[is_code], segment.partners[is_code]
-    abstract = text.abstract[matched]
-    named = text.exact[matched[abstract == NAME_ID]]
-    stay = firsts(abstract[_IS_KEPT[text.kinds[matched]]])
-    ours, theirs = _line_ends(text, segment)
+    tokens, whole = segment.text_end - segment.text_start, segment.exact_share >= _WHOLE
+    seen = counts(text, segment, common)
     return {
-        "rare names": log1p(float(common.rare[equal].sum())),
+        "rare names": log1p(seen.rare),
         "abstract": log1p(segment.abstract),
-        "blocks": log1p(1 + count(segment.matched[1:] - segment.matched[:-1] > 1)),
+        "blocks": log1p(1 + seen.blocks),
         "equal share": len(segment.equal) / max(1, len(segment.matched)),
         "whole": float(whole),
         "left out": log1p(max(0, segment.left_out)),
         "prose": segment.prose,
-        "replaced": log1p(count((_gaps(matched) > 0) & (_gaps(partners) > 0))),
-        "shared": share(common.shared[here]),
-        "abstract idiom": share(common.abstract[here]),
-        "names": log1p(count(names)),
-        "known names": log1p(count(names & (said >= _SAYING))),
-        "strings": log1p(count((text.kinds[equal] == STRING) & (said >= RAREST))),
-        "variety": _variety(grams(ids, 3)),
-        # A verbatim copy is one however plain; what is only alike has to be varied.
-        "variety of kinds": 0.0 if whole else _variety(_kind_grams(ids, kinds[code])),
-        "commas": share(kinds == COMMA),
-        "different names": log1p(len(firsts(named))),
-        "words that stay": log1p(len(stay)),
-        "line ends": _alike(count((ours > 0) & (theirs > 0)), count((ours > 0) | (theirs > 0))),
-        "blank lines": log1p(count((ours > 1) & (ours == theirs))),
+        "replaced": log1p(seen.replaced),
+        "shared": seen.shared / tokens,
+        "abstract idiom": seen.idiom / tokens,
+        "names": log1p(seen.names),
+        "known names": log1p(seen.known_names),
+        "strings": log1p(seen.strings),
+        "variety": seen.different_runs / max(1, seen.runs),
+        # Rows of constants, settings or delegations repeat few kinds, whoever writes them. A verbatim copy is one
+        # however plain; what is only alike has to be varied.
+        "variety of kinds": 0.0 if whole else seen.different_rows / max(1, seen.rows),
+        "commas": seen.commas / tokens,
+        "different names": log1p(seen.different_names),
+        "words that stay": log1p(seen.kept_words),
+        # Who writes the same by chance breaks it elsewhere more often; a copy keeps what no formatter has touched.
+        # A share, as one may move many of a long copy.
+        "line ends": (seen.ends_alike + _ENDS_ALIKE) / (seen.ends + _ENDS),
+        "blank lines": log1p(seen.blank_lines),
     }
 
 
@@ -126,50 +77,6 @@ def bounds(segment: Segment) -> dict[str, tuple[float, float]]:
         "phrases": (1.0, float(LENGTHS[-1])),
         "different shapes": (0.0, log1p(segment.text_end - segment.text_start)),
     }
-
-
-def count(flags: Flags) -> int:
-    return int(np.count_nonzero(flags))
-
-
-def share(flags: Flags) -> float:
-    return count(flags) / len(flags)
-
-
-def _gaps(places: Places) -> Places:
-    """How many tokens lie between each two neighbours; none where they stand in another order."""
-    gaps: Places = np.maximum(places[1:] - places[:-1] - 1, 0)
-    return gaps
-
-
-def _variety(hashes: Ids) -> float:
-    """Share of the grams that are different."""
-    return len(firsts(hashes)) / max(1, len(hashes))
-
-
-def _kind_grams(exact: Ids, kinds: npt.NDArray[np.uint8]) -> Ids:
-    """Grams of marks and kinds, whatever the words and literals are.
-
-    Rows of constants, settings or delegations repeat few, whoever writes them.
-    """
-    return grams(np.where(_IS_WORD[kinds], kinds.astype(np.uint64), exact), _STATEMENT)
-
-
-def _line_ends(text: Tokens, segment: Segment) -> tuple[Lines, Lines]:
-    """How many line ends lie between each two tokens that match and are neighbours in both, here and in the source.
-
-    Who writes the same by chance breaks it elsewhere more often; a copy keeps what no formatter has touched.
-    """
-    at, there, line = segment.matched, segment.partners, text.lines[segment.matched]
-    beside = (at[1:] - at[:-1] == 1) & (there[1:] - there[:-1] == 1)
-    ours: Lines = (line[1:] - line[:-1])[beside]
-    theirs: Lines = (segment.lines[1:] - segment.lines[:-1])[beside]
-    return ours, theirs
-
-
-def _alike(alike: int, ends: int) -> float:
-    """Share of the line ends that are alike: a share, as a formatter may move many of a long copy."""
-    return (alike + _ENDS_ALIKE) / (ends + _ENDS)
 
 
 def _flags(segment: Segment, places: Places) -> Flags:

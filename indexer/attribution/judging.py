@@ -9,7 +9,8 @@ from importlib.resources import files
 import numpy as np
 
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment
-from indexer.attribution.features import Common, apparent, bounds, count, share, unforeseen
+from indexer.attribution.counting import Common, count
+from indexer.attribution.features import apparent, bounds, unforeseen
 from indexer.attribution.phrases import shipped
 from indexer.attribution.tokens import ARGUMENT, CALLED, COMMA, KEPT, NAME, PROSE, Tokens, word_id
 
@@ -158,7 +159,8 @@ def is_weighed(segment: Segment, common: Common, limits: Thresholds) -> bool:
     return (
         _matched(segment) >= FEWEST_MATCHED
         and max(segment.exact_grams, segment.abstract_grams) >= limits.grams
-        and min(share(common.exact[here]), share(common.abstract[here])) <= limits.idiom
+        and min(count(common.exact[here]), count(common.abstract[here])) / (here.stop - here.start)
+        <= limits.idiom
     )
 
 

@@ -11,7 +11,7 @@ from indexer.attribution.aligning import align
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment
 from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
 from indexer.attribution.catalogue import File, plain_name
-from indexer.attribution.features import Common
+from indexer.attribution.counting import Common
 from indexer.attribution.generated import TOP, is_generated
 from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Verdict
 from indexer.attribution.library import REPEATS, Library

@@ -23,17 +23,18 @@ UNIT = 16  # parts of a bit that are told apart
 
 def bits_of(ids: Ids) -> npt.NDArray[np.float64]:
     """log2 of one in how many files has the token, up to RAREST."""
-    known, bits = _table()
+    known, bits = table()
     heads = heads_of(ids)
     at = np.minimum(seek(known, heads), len(known) - 1)
     return np.where(known[at] == heads, bits[at], RAREST)
 
 
 @cache
-def _table() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float64]]:
+def table() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float64]]:
+    """The upper halves of the ids that many files have, in their order, and the bits of each."""
     data = files("indexer.attribution").joinpath(TABLE).read_bytes()
-    with np.load(BytesIO(data), allow_pickle=False) as table:
-        return table["heads"], table["units"] / UNIT
+    with np.load(BytesIO(data), allow_pickle=False) as kept:
+        return kept["heads"], kept["units"] / UNIT
 
 
 def write(heads: npt.NDArray[np.uint32], bits: npt.NDArray[np.float64], to: Path) -> None:

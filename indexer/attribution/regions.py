@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from indexer.attribution.catalogue import Catalogue
 from indexer.attribution.compiled_rows import compiled, place
-from indexer.attribution.features import Common
+from indexer.attribution.counting import Common
 from indexer.attribution.postings import STOP
 from indexer.attribution.tokens import Ids, Tokens
 

@@ -41,36 +41,6 @@ EXPORTED int64_t footnote_numbered(const uint64_t *values, int64_t n, int64_t *f
     return leave(in, found);
 }
 
-/* Where in a part of a sorted row, from low up to high, a value would stand, before its equals. */
-static int64_t first_of(const uint32_t *row, int64_t low, int64_t high, uint32_t value) {
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (row[middle] < value)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Hashes lie evenly in their order, so each is looked for from where it should be. */
-static int64_t expected(int64_t n, uint32_t value) { return (int64_t)((uint64_t)value * (uint64_t)n >> 32); }
-
-static int64_t place_of(const uint32_t *row, int64_t n, uint32_t value) {
-    int64_t low = expected(n, value), high = low, step = 8;
-    while (low > 0 && row[low - 1] >= value) {
-        high = low - 1;
-        low = low > step ? low - step : 0;
-        step *= 2;
-    }
-    while (high < n && row[high] < value) {
-        low = high + 1;
-        high = high + step < n ? high + step : n;
-        step *= 2;
-    }
-    return first_of(row, low, high, value);
-}
-
 /* Where in a sorted row of hashes each of some others would stand, before its equals. */
 EXPORTED void footnote_seek(const uint32_t *row, int64_t n, const uint32_t *sought, int64_t count, int64_t *out) {
     for (int64_t i = 0; i < count; i++) out[i] = place_of(row, n, sought[i]);

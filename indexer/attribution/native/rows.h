@@ -1,4 +1,4 @@
-/* What aligner.c and rows.c are made of: memory that is given back together, hashes of ids, and tables of them. */
+/* What aligner.c, rows.c and features.c are made of: memory that is given back together, hashes of ids, and tables of them. */
 
 #include <setjmp.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #endif
 
 /* As in tokens.py. */
-enum { NAME = 2, NUMBER = 5, STRING = 6, PROSE = 14, ARGUMENT = 15 };
+enum { NAME = 2, KEPT = 3, CALLED = 4, NUMBER = 5, STRING = 6, COMMA = 8, PROSE = 14, ARGUMENT = 15 };
 
 /* As in fingerprints.py. */
 static const uint64_t BASE = UINT64_C(0x9E3779B97F4A7C15), INVERSE = UINT64_C(0xF1DE83E19937733D);
@@ -94,4 +94,36 @@ static table empty(memory *in, const uint64_t *values, int64_t n) {
     memset(made.heads, 0xFF, size * sizeof *made.heads);
     made.before = take(in, n, sizeof *made.before);
     return made;
+}
+
+/* ---- sorted rows ---- */
+
+/* Where in a part of a sorted row, from low up to high, a value would stand, before its equals. */
+static inline int64_t first_of(const uint32_t *row, int64_t low, int64_t high, uint32_t value) {
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (row[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Hashes lie evenly in their order, so each is looked for from where it should be. */
+static inline int64_t expected(int64_t n, uint32_t value) { return (int64_t)((uint64_t)value * (uint64_t)n >> 32); }
+
+static inline int64_t place_of(const uint32_t *row, int64_t n, uint32_t value) {
+    int64_t low = expected(n, value), high = low, step = 8;
+    while (low > 0 && row[low - 1] >= value) {
+        high = low - 1;
+        low = low > step ? low - step : 0;
+        step *= 2;
+    }
+    while (high < n && row[high] < value) {
+        low = high + 1;
+        high = high + step < n ? high + step : n;
+        step *= 2;
+    }
+    return first_of(row, low, high, value);
 }

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from indexer.attribution.aligning import align
-from indexer.attribution.features import Common, apparent
+from indexer.attribution.counting import Common
+from indexer.attribution.features import apparent
 from indexer.attribution.lexing import lexer_of
 
 SOURCE = """\

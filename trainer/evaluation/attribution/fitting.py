@@ -20,7 +20,8 @@ import numpy.typing as npt
 from indexer import AttributionIndex
 from indexer.attribution import judging
 from indexer.attribution.alignment import Segment
-from indexer.attribution.features import Common, features
+from indexer.attribution.counting import Common
+from indexer.attribution.features import features
 from indexer.attribution.judging import (
     INFORMATION,
     SCALE,
