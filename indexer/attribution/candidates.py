@@ -152,24 +152,36 @@ class Chunks:
         places = {}
         for name, (start, end) in zip(names, pairwise([0, *ends]), strict=True):
             here = lines[start:end].copy() if end > start else _NOWHERE
-            places[name] = here if self._hides is None else here[~self._hides(here)]
+            if self._hides is not None and end > start:
+                here = here[~self._hides(here)]
+            places[name] = here if len(here) else _NOWHERE
         return places
 
     def votes(self, names: Names) -> "Votes":
         """Every occurrence of a rare name in the text, with every chunk that has the name."""
         places = self._places_of(names.words)
+        rare = np.array(
+            [number for number, each in enumerate(places) if each is not _NOWHERE], np.intp
+        )
+        if not len(rare):
+            return NO_VOTES
+        places = [places[number] for number in rare.tolist()]
         sizes = np.array([len(each) for each in places], np.intp)
         chunks = max(self._searcher.num_docs, _FEW_CHUNKS)
-        bits = np.log2(chunks / np.maximum(sizes, 1))
         # A small corpus may have a word that everybody uses only once.
-        known = bits_of(names.ids)
+        known = bits_of(names.ids[rare])
+        bits = np.log2(chunks / sizes)
         bits = np.where(known < RAREST, np.minimum(bits, known), bits)
-        counts = sizes[names.which]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        starts = (np.cumsum(sizes) - sizes)[names.which]
-        lines = np.concatenate([_NOWHERE, *places])[np.repeat(starts, counts) + within]
-        what = np.repeat(names.which, counts)
-        return Votes(np.repeat(names.at, counts), lines, what, bits[what])
+        place = np.full(len(names.words), -1)
+        place[rare] = np.arange(len(rare))
+        which = place[names.which]
+        at, which = names.at[which >= 0], which[which >= 0]
+        counts = sizes[which]
+        what = np.repeat(which, counts)
+        ends = np.cumsum(counts)
+        within = np.arange(len(what)) - np.repeat(ends - counts, counts)
+        lines = np.concatenate(places)[(np.cumsum(sizes) - sizes)[what] + within]
+        return Votes(np.repeat(at, counts), lines, rare[what], bits[what])
 
 
 def _searcher(folder: Path) -> Any:

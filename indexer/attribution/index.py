@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil
 from operator import ge, gt
 from pathlib import Path
@@ -213,8 +214,8 @@ class AttributionIndex:
 
     def _own(self, names: Collection[str]) -> frozenset[str]:
         """The packages among these names, or whose folders are among them."""
-        plain = set(map(plain_name, names))
-        return frozenset(plain | {self._roots[each] for each in plain & self._roots.keys()})
+        plain = _plain(frozenset(names))
+        return plain | {self._roots[each] for each in plain & self._roots.keys()}
 
     def _readings(self, text: str, language: str) -> list[tuple[Reading, Family]]:
         """The ways to read a text: one, or two where marks of strings or comments do not come in pairs.
@@ -240,6 +241,12 @@ class AttributionIndex:
     def _evidence(self, tokens: Tokens, family: Family) -> int:
         hits = self._library.hits(tokens, abstract=_may_be_renamed(family))
         return len(np.unique(hits.starts[hits.lines != STOP]))
+
+
+@lru_cache
+def _plain(names: frozenset[str]) -> frozenset[str]:
+    """Names as they are compared: the files of one folder have the same."""
+    return frozenset(map(plain_name, names))
 
 
 def _may_be_renamed(family: Family) -> bool:

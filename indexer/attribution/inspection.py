@@ -1,5 +1,6 @@
 """What the index says about each of some files, several processes at once."""
 
+import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -63,12 +64,13 @@ class Inspection:
         return tuple(each.match for each in self.findings)
 
 
-def surroundings(*, ignoring: bool) -> Callable[[Path], Surroundings]:
+def surroundings(*, ignoring: bool) -> Callable[[str], Surroundings]:
     """Tells what is said about a folder, and remembers it; of its ignore file nothing unless `ignoring`."""
     named, read = cache(named_in), cache(read_ignores)
 
     @cache
-    def around(folder: Path) -> Surroundings:
+    def around(name: str) -> Surroundings:
+        folder = Path(name)
         ignores = read(ignore_file(folder)) if ignoring else Ignores(folder)
         return Surroundings(own_packages(folder, named=named) | folders_around(folder), ignores)
 
@@ -164,27 +166,27 @@ def _batches(paths: Sequence[str]) -> Iterator[tuple[list[str], int]]:
 
 def _size(path: str) -> int:
     try:
-        return min(Path(path).stat().st_size, LARGEST)
+        return min(os.stat(path).st_size, LARGEST)
     except OSError:
         return 0
 
 
 def _inspect_file(
-    index: AttributionIndex, path: str, language: str, around: Callable[[Path], Surroundings]
+    index: AttributionIndex, path: str, language: str, around: Callable[[str], Surroundings]
 ) -> Inspection:
-    file = Path(path)
     try:
-        about = file.stat()
+        about = os.stat(path)
         if stat.S_ISDIR(about.st_mode):
             return Inspection(path, skipped="a folder that cannot be read")
         if not stat.S_ISREG(about.st_mode):
             return Inspection(path, skipped="no regular file")
         if about.st_size > LARGEST:
             return Inspection(path, skipped=_too_large())
-        data = file.read_bytes()
+        with open(path, "rb", buffering=0) as stream:
+            data = stream.readall()
     except OSError as error:
         return Inspection(path, skipped=error.strerror or "cannot be read")
-    return inspect_text(index, path, data, language, around(file.parent))
+    return inspect_text(index, path, data, language, around(os.path.dirname(path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,7 @@ class _Here:
 
     index: AttributionIndex
     language: str
-    around: Callable[[Path], Surroundings]
+    around: Callable[[str], Surroundings]
     stop: Event
 
 

@@ -3,6 +3,7 @@
 import ast
 import configparser
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator
@@ -41,10 +42,13 @@ def folders_around(path: Path) -> frozenset[str]:
 
 def _names(folder: Path) -> Iterator[str]:
     for manifest, names in _MANIFESTS.items():
+        path = os.path.join(folder, manifest)  # most are not there
+        if not os.path.exists(path):
+            continue
         # A manifest that is broken, or of another shape, names nothing: it is not ours to complain about.
         with suppress(OSError, ValueError, SyntaxError, KeyError, TypeError, AttributeError,
                       RecursionError, configparser.Error):  # fmt: skip
-            text = (folder / manifest).read_text("utf-8-sig")
+            text = Path(path).read_text("utf-8-sig")
             yield from (name for name in names(text) if isinstance(name, str) and name)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -125,22 +126,23 @@ def record_files(folder: Path) -> dict[str, IndexedFile]:
 
 def stamp(folder: Path) -> tuple[int, ...] | None:
     """Changes when the index is replaced or something is removed from it; None while it is not there."""
-    found = []
-    for path in _stamped(folder):
-        try:
-            about = path.stat()
-        except OSError:
-            if path.name == RECORD:
-                return None
-        else:
-            found += [about.st_ino, about.st_mtime_ns]
-    return tuple(found)
+    record, notes = _stamped(folder)
+    try:
+        about = os.stat(record)
+    except OSError:
+        return None
+    found = (about.st_ino, about.st_mtime_ns)
+    try:
+        about = os.stat(notes)
+    except OSError:
+        return found
+    return (*found, about.st_ino, about.st_mtime_ns)
 
 
 @cache
-def _stamped(folder: Path) -> tuple[Path, Path]:
-    """What is looked at before every question."""
-    return folder / RECORD, folder / NOTES
+def _stamped(folder: Path) -> tuple[str, str]:
+    """What is looked at before every question: as text, which costs a third of a path."""
+    return str(folder / RECORD), str(folder / NOTES)
 
 
 def write_info(folder: Path, info: IndexInfo) -> None:

@@ -1,4 +1,4 @@
-"""Which files of some folders are worth checking."""
+"""Which files of some folders are worth checking. There may be many: paths are text, which costs a third."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from indexer.git import listed
 from indexer.languages import NOTEBOOK_ENDING, language_of
-from indexer.seen import seen
 
 _SKIPPED_FOLDERS = frozenset(
     {".footnote", ".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox", ".eggs"}
 )
 _ENVIRONMENT = "pyvenv.cfg"
+_HERE = os.path.join(os.curdir, "")
 
 
 class NoSuchFile(Exception):
@@ -30,7 +30,7 @@ def files_of(paths: Iterable[str], *, ignoring: bool = True) -> list[str]:
         if not os.path.lexists(path):
             raise NoSuchFile(f"{name} does not exist")
         for each in _files_under(path, ignoring=ignoring) if path.is_dir() else [name]:
-            found.setdefault(os.path.normpath(Path(each).absolute()), each)
+            found.setdefault(os.path.abspath(each), each)
     return list(found.values())
 
 
@@ -46,41 +46,42 @@ def _listed(folder: Path, names: Iterable[str]) -> Iterator[str]:
         name.removesuffix(_ENVIRONMENT) for name in names if name.endswith(f"/{_ENVIRONMENT}")
     )
     for name in names:
-        path = folder / name
+        path = _inside(folder, name)
         if not _SKIPPED_FOLDERS.isdisjoint(name.split("/")[:-1]):
             continue
-        if path.is_symlink() or (environments and name.startswith(environments)):
+        if os.path.islink(path) or (environments and name.startswith(environments)):
             continue
-        if seen(
-            path.is_dir
-        ):  # a repository inside this one, or the place of one that was not fetched
-            inner = _files_under if seen((path / ".git").exists) else _walked
-            yield from inner(path, ignoring=True)
-        elif _is_checked(name) and seen(
-            path.exists
-        ):  # git also lists what was deleted a moment ago
-            yield str(path)
+        # A repository inside this one, or the place of one that was not fetched.
+        if os.path.isdir(path):
+            inner = _files_under if os.path.exists(os.path.join(path, ".git")) else _walked
+            yield from inner(Path(path), ignoring=True)
+        # Git also lists what was deleted a moment ago.
+        elif _is_checked(name) and os.path.exists(path):
+            yield path
 
 
 def _walked(folder: Path, *, ignoring: bool) -> Iterator[str]:
     closed: list[str] = []
     for parent, folders, files in os.walk(folder, onerror=lambda one: closed.append(one.filename)):
-        here = Path(parent)
         entered = []
         for name in sorted(folders):
-            inner = here / name
-            if name in _SKIPPED_FOLDERS or inner.is_symlink():
+            inner = _inside(parent, name)
+            if name in _SKIPPED_FOLDERS or os.path.islink(inner):
                 continue
-            if seen((inner / _ENVIRONMENT).is_file):
+            if os.path.isfile(os.path.join(inner, _ENVIRONMENT)):
                 continue
-            if ignoring and seen((inner / ".git").exists):
-                yield from _files_under(inner, ignoring=True)
+            if ignoring and os.path.exists(os.path.join(inner, ".git")):
+                yield from _files_under(Path(inner), ignoring=True)
             else:
                 entered.append(name)
         folders[:] = entered
-        paths = (here / name for name in sorted(files) if _is_checked(name))
-        yield from (str(path) for path in paths if not path.is_symlink())
+        paths = (_inside(parent, name) for name in sorted(files) if _is_checked(name))
+        yield from (path for path in paths if not os.path.islink(path))
     yield from closed  # a folder that nobody may read is told among what was not checked
+
+
+def _inside(folder: str | Path, name: str) -> str:
+    return os.path.join(folder, name).removeprefix(_HERE)
 
 
 def _is_checked(name: str) -> bool:

@@ -179,7 +179,7 @@ def _inspected(arguments: argparse.Namespace, changes: Changes | None) -> Iterat
     if _STDIN in arguments.paths:
         if sys.stdin is None:
             raise NoSuchFile("there is no standard input to read: it is closed")
-        data, here = sys.stdin.buffer.read(), surroundings(ignoring=ignoring)(Path())
+        data, here = sys.stdin.buffer.read(), surroundings(ignoring=ignoring)("")
         yield inspect_text(index, _STDIN, data, arguments.language, here)
     found = inspect_files(
         index,
