@@ -8,33 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution import postings
-from indexer.attribution.candidates import (
-    CHUNK_LINES,
-    NO_VOTES,
-    Chunks,
-    Names,
-    Shared,
-    Votes,
-    together,
-)
+from indexer.attribution.candidates import Chunks, Names
 from indexer.attribution.catalogue import Catalogue, File
 from indexer.attribution.excerpts import excerpt, line_span
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS
 from indexer.attribution.lexing import lexer_of
 from indexer.attribution.occurrences import Table
-from indexer.attribution.postings import STOP
 from indexer.attribution.regions import Hits
 from indexer.attribution.removal import hidden_files, read_removals
 from indexer.attribution.text_store import TEXT, TOKENS, BlockStore
 from indexer.attribution.token_store import Codes, as_coded, decode, ids_like, tokens_of
 from indexer.attribution.tokens import Ids, Tokens
+from indexer.attribution.voting import NO_VOTES, Shared, Votes, sharing
 
 _PAGE_LINES = 128  # passages are lexed and cached in pages of this many lines
 _CACHED_PASSAGES = 1024
-_HIT_BITS = 14.0  # what a hit says, as against rare names
-_HIT_TOKENS = 16  # hits that begin this near to each other speak once
-_SHARED_FAMILIES = 4  # unrelated packages with a gram that says nothing about places
 REPEATS = 4  # occurrences of the same gram in a text that count
 
 
@@ -91,21 +80,7 @@ class Library:
 
     def sharing(self, votes: Votes, hits: Hits) -> list[Shared]:
         """Where rare names of a text, and hits, speak for one place."""
-        found = together(_joined(votes, self._votes_of(hits)))
-        lines = np.array([each.line for each in found], np.int64)
-        files = self.catalogue.files_of_lines(lines.astype(np.uint32))
-        # Pairs of chunks from two files have no line at which a chunk begins.
-        whole = (lines - self.catalogue.first_lines[files]) % CHUNK_LINES == 0
-        return [each for each, is_whole in zip(found, whole, strict=True) if is_whole]
-
-    def _votes_of(self, hits: Hits) -> Votes:
-        at = np.flatnonzero((hits.lines != STOP) & (hits.families < _SHARED_FAMILIES))
-        lines = hits.lines[at]
-        first = self.catalogue.first_lines[self.catalogue.files_of_lines(lines)]
-        chunks = lines - (lines - first) % np.uint32(CHUNK_LINES)
-        # A number that no name has; the grams of one run say the same.
-        what = -1 - hits.starts[at] // _HIT_TOKENS
-        return Votes(hits.starts[at], chunks, what, np.full(len(at), _HIT_BITS))
+        return sharing(votes, hits, self.catalogue)
 
     def file_of_line(self, line: int) -> File:
         """The file a corpus line is in."""
@@ -172,12 +147,3 @@ class Library:
         first, last = start * _PAGE_LINES, end * _PAGE_LINES
         data = excerpt(self._unified(file), first, last, family_of(file.language))
         return lexer_of(file.language).read_data(data).tokens.on_later_lines(first)
-
-
-def _joined(one: Votes, other: Votes) -> Votes:
-    return Votes(
-        np.concatenate([one.at, other.at]),
-        np.concatenate([one.lines, other.lines]),
-        np.concatenate([one.what, other.what]),
-        np.concatenate([one.bits, other.bits]),
-    )

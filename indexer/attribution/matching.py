@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.attribution.aligning import align
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment
-from indexer.attribution.candidates import CHUNK_LINES, STRETCH_TOKENS, Names, Shared
+from indexer.attribution.candidates import Names
 from indexer.attribution.catalogue import File, plain_name
 from indexer.attribution.counting import Common
 from indexer.attribution.generated import TOP, is_generated
@@ -19,6 +19,7 @@ from indexer.attribution.matches import Match, Source
 from indexer.attribution.regions import Chain, Hits, chains, common
 from indexer.attribution.spans import Found, Span, beside, trimmed, united, whole_lines
 from indexer.attribution.tokens import PROSE, Tokens
+from indexer.attribution.voting import CHUNK_LINES, STRETCH_TOKENS, Shared
 
 # How far past its hits a text is aligned, in tokens, and the source before and after, in lines: a last gram itself
 # spans some. Nothing lies further beside a hit than a window and a gram.

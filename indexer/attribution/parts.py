@@ -19,12 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution import catalogue, text_store, token_store
-from indexer.attribution.candidates import CHUNK_LINES, names_of
+from indexer.attribution.candidates import names_of
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS, winnow
 from indexer.attribution.lexing import lexer_of_family
 from indexer.attribution.removal import Removal, covering
 from indexer.attribution.tokens import ARGUMENT, NAME, Ids, Reading, Tokens
+from indexer.attribution.voting import CHUNK_LINES
 from indexer.document import Document
 from indexer.shards import Slice, read_slice
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.attribution.candidates import CHUNK_LINES, Votes, together, together_by_numpy
 from indexer.attribution.catalogue import Catalogue
 from indexer.attribution.compiled_rows import compiled, numbered, numbered_by_numpy, seek
 from indexer.attribution.excerpts import line_span, line_span_by_numpy
@@ -18,6 +17,7 @@ from indexer.attribution.postings import STOP, Postings
 from indexer.attribution.regions import Chain, Hits, chained, chained_one_by_one
 from indexer.attribution.shapes import shape_grams, shape_grams_by_numpy
 from indexer.attribution.tokens import NAME, NAME_ID, PROSE, Tokens
+from indexer.attribution.voting import CHUNK_LINES, Votes, sharing, sharing_by_numpy
 
 LIBRARY = compiled()
 if LIBRARY is None:
@@ -194,12 +194,29 @@ def said_of(chain: Chain) -> tuple[object, ...]:
 
 @thoroughly
 @given(
-    said=st.lists(
-        st.tuples(st.integers(0, 400), st.integers(0, 30), st.integers(-9, 9)), max_size=90
-    )
+    names=st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=8),
+    said=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 90)), max_size=40),
+    found=st.lists(
+        st.tuples(st.integers(0, 400), st.integers(0, 350) | st.just(STOP), st.integers(1, 5)),
+        max_size=40,
+    ),
+    files=st.lists(st.integers(1, 350), max_size=4, unique=True),
 )
-def test_what_speaks_for_one_place_is_heard(said: list[tuple[int, int, int]]) -> None:
-    at, chunks, what = np.array(said, np.intp).reshape(-1, 3).T
-    votes = Votes(at, (CHUNK_LINES * chunks).astype(np.uint32), what, 9.0 + what % 7 / 3)
+def test_what_speaks_for_one_place_is_heard(
+    names: list[list[int]],
+    said: list[tuple[int, int]],
+    found: list[tuple[int, int, int]],
+    files: list[int],
+) -> None:
+    at, what = np.array(said, np.intp).reshape(-1, 2).T
+    starts = np.cumsum([0, *map(len, names)])
+    places = CHUNK_LINES * np.concatenate([np.array(each, np.uint32) for each in names])
+    bits = 9.0 + np.arange(len(names)) % 7 / 3
+    votes = Votes(at, what % len(names), starts, places.astype(np.uint32), bits)
+    start, line, families = np.array(found, np.intp).reshape(-1, 3).T
+    none = np.zeros(0, np.intp)
+    hits = Hits(start, start + 9, line.astype(np.uint32), start > 9, families, none, none)
+    corpus = Corpus([0, *sorted(files)], [], [])
 
-    assert sorted(together(votes)) == sorted(together_by_numpy(votes))
+    ours = sharing(votes, hits, corpus)
+    assert sorted(ours) == sorted(sharing_by_numpy(votes, hits, corpus))

@@ -377,16 +377,55 @@ static void hear(hearing *at, int64_t who, double bits) {
     at->said += bits;
 }
 
-/* As together in candidates.py: stretches of the text, lines of the corpus, and what is said for both, where votes of
-   `fewest` or more come to `enough`; how many, or -1 where memory does not suffice. */
+/* What speaks for places, one by one: where in the text it stands, and what it is. */
+typedef struct {
+    int64_t *at, *what;
+    uint32_t *lines;
+    double *bits;
+    int64_t n;
+} speakers;
+
+static void speak(speakers *to, int64_t at, uint32_t line, int64_t what, double bits) {
+    to->at[to->n] = at;
+    to->what[to->n] = what;
+    to->lines[to->n] = line;
+    to->bits[to->n++] = bits;
+}
+
+/* The lines of a file in chunks: how far into one a line is. */
+static uint32_t within_chunk(uint32_t line, const uint32_t *first_lines, int64_t n_files, uint32_t chunk) {
+    return (line - first_lines[file_of(first_lines, n_files, line)]) % chunk;
+}
+
+/* As sharing in voting.py: stretches of the text, and behind `room` of them lines of the corpus, and what is said for
+   both, where what speaks is `fewest` or more and comes to `enough`; how many, or -1 where memory does not suffice.
+   Those for which there is no room are only counted. */
 EXPORTED int64_t footnote_together(
-    const int64_t *at, const uint32_t *lines, const int64_t *what, const double *bits, int64_t n,
-    int64_t half, uint32_t chunk, int64_t fewest, double enough, int64_t *stretches, int64_t *places, double *said
+    const int64_t *name_at, const int64_t *name, const int64_t *starts, const uint32_t *name_lines,
+    const double *name_bits, int64_t n_at, const int64_t *hit_at, const uint32_t *hit_lines,
+    const int64_t *families, int64_t n_hits, const uint32_t *first_lines, int64_t n_files, int64_t half, uint32_t chunk,
+    int64_t fewest, double enough, int64_t hit_tokens, int64_t few_families, double hit_bits, int64_t *places,
+    double *said, int64_t room
 ) {
     memory *in = calloc(1, sizeof *in);
     if (!in) return -1;
     if (setjmp(in->out)) return leave(in, -1);
-    int64_t *order = by_speaker(in, what, n), size = 1, kept = 0, n_groups = 0, found = 0;
+    int64_t n = n_hits, size = 1, kept = 0, n_groups = 0, found = 0;
+    for (int64_t i = 0; i < n_at; i++) n += starts[name[i] + 1] - starts[name[i]];
+    speakers all = {take(in, n, 8), take(in, n, 8), take(in, n, 4), take(in, n, 8), 0};
+    for (int64_t i = 0; i < n_at; i++)
+        for (int64_t place = starts[name[i]]; place < starts[name[i] + 1]; place++)
+            speak(&all, name_at[i], name_lines[place], name[i], name_bits[name[i]]);
+    for (int64_t i = 0; i < n_hits; i++) {
+        if (hit_lines[i] == STOP || families[i] >= few_families) continue;
+        uint32_t line = hit_lines[i] - within_chunk(hit_lines[i], first_lines, n_files, chunk);
+        /* A number that no name has; the grams of one run say the same. */
+        speak(&all, hit_at[i], line, -1 - hit_at[i] / hit_tokens, hit_bits);
+    }
+    const int64_t *at = all.at, *what = all.what;
+    const uint32_t *lines = all.lines;
+    n = all.n;
+    int64_t *order = by_speaker(in, what, n);
     /* Most votes stand alone, and are not heard in full. Chunks share what is counted of each, which is never too
        little; those in a row have numbers in a row, wherever their file begins. */
     while (size < 4 * n) size *= 2;
@@ -413,14 +452,20 @@ EXPORTED int64_t footnote_together(
                 groups[n_groups] = (hearing){0};
                 *head = (int32_t)n_groups++;
             }
-            hear(groups + *head, what[vote], bits[vote]);
+            hear(groups + *head, what[vote], all.bits[vote]);
         }
     }
     for (int64_t i = 0; i < n_groups; i++) {
         if (groups[i].count < fewest || groups[i].said < enough) continue;
-        stretches[found] = (int64_t)(keys[i] >> 32);
-        places[found] = (int64_t)(keys[i] & UINT32_MAX);
-        said[found++] = groups[i].said;
+        uint32_t line = (uint32_t)keys[i];
+        /* Pairs of chunks from two files have no line at which a chunk begins. */
+        if (within_chunk(line, first_lines, n_files, chunk)) continue;
+        if (found < room) {
+            places[found] = (int64_t)(keys[i] >> 32) * half;
+            places[room + found] = line;
+            said[found] = groups[i].said;
+        }
+        found++;
     }
     return leave(in, found);
 }
