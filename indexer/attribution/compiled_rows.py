@@ -26,7 +26,8 @@ _FUNCTIONS = {
     "footnote_shapes": (_NUMBER, _BYTES, _BYTES, _NUMBER, _NUMBER, ctypes.c_uint64, _PLACE),
     "footnote_line_span": (None, _BYTES, *(_NUMBER,) * 3, _PLACE),
     "footnote_hits": (
-        _NUMBER, _PLACE, _BYTES, _BYTES, *(_NUMBER,) * 3, _BYTES, _NUMBER, _PLACE, _NUMBER, _PLACE, _PLACE,
+        _NUMBER, _PLACE, _BYTES, _BYTES, *(_NUMBER,) * 3, _BYTES, _NUMBER, _NUMBER, _PLACE, _NUMBER, _PLACE,
+        _NUMBER, _PLACE,
     ),
     "footnote_chains": (
         _NUMBER, *(_BYTES,) * 5, _NUMBER, _BYTES, _PLACE, _NUMBER, *(_NUMBER,) * 5, _PLACE, _PLACE,

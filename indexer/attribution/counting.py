@@ -1,4 +1,4 @@
-"""What of a segment can be counted: by native/features.c, or with numpy where that was not compiled."""
+"""What is common in a text, and what of a segment can be counted: by native/features.c, or with numpy where that was not compiled."""
 
 import ctypes
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from indexer.attribution.alignment import Segment
 from indexer.attribution.compiled_rows import firsts, loaded, place
 from indexer.attribution.fingerprints import grams
 from indexer.attribution.native.building import FEATURES
+from indexer.attribution.occurrences import Hits
+from indexer.attribution.postings import STOP
 from indexer.attribution.rarity import RAREST, bits_of, table
 from indexer.attribution.tokens import (
     ARGUMENT,
@@ -30,6 +32,7 @@ from indexer.attribution.tokens import (
 
 RUN = 3  # tokens by which variety is told
 ROW = 6  # and that of kinds of token
+IDIOM_FAMILIES = 4  # unrelated packages with the same abstract gram
 _SAYING = 6.0  # bits of a name that is no mere i or self
 _IS_NAME, _IS_KEPT, _IS_WORD = (
     np.isin(np.arange(16), kinds)
@@ -40,10 +43,13 @@ _IS_NAME, _IS_KEPT, _IS_WORD = (
     )
 )
 _BYTES, _PLACE, _NUMBER, _REAL = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-_FUNCTION = (
-    _NUMBER, *(_BYTES,) * 7, _NUMBER, *(_BYTES,) * 3, _NUMBER, _BYTES, _NUMBER,
-    _PLACE, _PLACE, _NUMBER, _REAL, _REAL, _NUMBER, _NUMBER, ctypes.c_uint64, _NUMBER, _PLACE, _PLACE,
-)  # fmt: skip
+_FUNCTIONS = {
+    "footnote_counts": (
+        _NUMBER, *(_BYTES,) * 7, _NUMBER, *(_BYTES,) * 3, _NUMBER, _BYTES, _NUMBER,
+        _PLACE, _PLACE, _NUMBER, _REAL, _REAL, _NUMBER, _NUMBER, ctypes.c_uint64, _NUMBER, _PLACE, _PLACE,
+    ),
+    "footnote_common": (_NUMBER, *(_BYTES,) * 5, *(_NUMBER,) * 3, _PLACE),
+}  # fmt: skip
 
 Flags = npt.NDArray[np.bool_]
 
@@ -57,6 +63,43 @@ class Common:
     shared: Flags  # whether it lies under one that two unrelated packages have
     rare: npt.NDArray[np.float64]  # bits that a name of few passages says beyond any rare word
     ids: Ids  # the exact ones; those of the text may be made like what it is compared with
+
+
+def common(hits: Hits, rare: npt.NDArray[np.float64], ids: Ids) -> Common:
+    """What of a text lies under fingerprints of common idiom.
+
+    A shape of code is idiom in fewer packages than the code itself: names are what makes it somebody's.
+    """
+    library = compiled()
+    if library is None:
+        return common_by_numpy(hits, rare, ids)
+    columns = hits.starts, hits.ends, hits.lines, hits.abstract, hits.families
+    flags = np.empty((3, len(rare)), bool)
+    said = library.footnote_common(
+        *(each.tobytes() for each in columns), len(hits.starts), IDIOM_FAMILIES, len(rare), place(flags)
+    )  # fmt: skip
+    if said < 0:
+        raise MemoryError
+    exact, abstract, shared = flags
+    return Common(exact, abstract, shared, rare, ids)
+
+
+def common_by_numpy(hits: Hits, rare: npt.NDArray[np.float64], ids: Ids) -> Common:
+    """The same, where nothing was compiled."""
+    stopped = hits.lines == STOP
+    shapes = hits.abstract & (stopped | (hits.families >= IDIOM_FAMILIES))
+    twice = ~hits.abstract & (stopped | (hits.families > 1))
+    exact, abstract, shared = (
+        _covered(hits, each, len(rare)) for each in (stopped & ~hits.abstract, shapes, twice)
+    )
+    return Common(exact, abstract, shared, rare, ids)
+
+
+def _covered(hits: Hits, which: Flags, tokens: int) -> Flags:
+    depth = np.bincount(hits.starts[which], minlength=tokens + 1)
+    depth -= np.bincount(hits.ends[which], minlength=tokens + 1)
+    covered: Flags = np.cumsum(depth[:tokens]) > 0
+    return covered
 
 
 class Counts(NamedTuple):
@@ -107,7 +150,7 @@ def counts(text: Tokens, segment: Segment, common: Common) -> Counts:
 @cache
 def compiled() -> ctypes.CDLL | None:
     """The library, if it was compiled."""
-    return loaded(FEATURES, {"footnote_counts": _FUNCTION})
+    return loaded(FEATURES, _FUNCTIONS)
 
 
 def counts_by_numpy(text: Tokens, segment: Segment, common: Common) -> Counts:

@@ -14,8 +14,7 @@ from indexer.attribution.excerpts import excerpt, line_span
 from indexer.attribution.families import family_of
 from indexer.attribution.fingerprints import FORMS
 from indexer.attribution.lexing import lexer_of
-from indexer.attribution.occurrences import Table
-from indexer.attribution.regions import Hits
+from indexer.attribution.occurrences import Hits, Table, hits_in
 from indexer.attribution.removal import hidden_files, read_removals
 from indexer.attribution.text_store import TEXT, TOKENS, BlockStore
 from indexer.attribution.token_store import Codes, as_coded, decode, ids_like, tokens_of
@@ -61,18 +60,8 @@ class Library:
         """
         if self._facing is not None:
             tokens = self._facing[0]
-        forms = [each for each in FORMS if abstract or not each.abstract]
-        found = [
-            self._tables[each].occurrences(tokens, repeats=repeats, asked=outside) for each in forms
-        ]
-        kinds = [
-            np.full(len(each.starts), form.abstract)
-            for form, each in zip(forms, found, strict=True)
-        ]
-        starts, ends, lines, families, left_out, like = map(
-            np.concatenate, zip(*found, strict=True)
-        )
-        return Hits(starts, ends, lines, np.concatenate(kinds), families, left_out, like)
+        tables = [table for form, table in self._tables.items() if abstract or not form.abstract]
+        return hits_in(tables, tokens, repeats=repeats, asked=outside)
 
     def votes(self, names: Names) -> Votes:
         """The places that rare names of a text speak for; none where the index has no names."""

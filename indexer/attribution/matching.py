@@ -11,12 +11,13 @@ from indexer.attribution.aligning import align
 from indexer.attribution.alignment import FEWEST_MATCHED, Segment
 from indexer.attribution.candidates import Names
 from indexer.attribution.catalogue import File, plain_name
-from indexer.attribution.counting import Common
+from indexer.attribution.counting import Common, common
 from indexer.attribution.generated import TOP, is_generated
 from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Verdict
 from indexer.attribution.library import REPEATS, Library
 from indexer.attribution.matches import Match, Source
-from indexer.attribution.regions import Chain, Hits, chains, common
+from indexer.attribution.occurrences import Hits
+from indexer.attribution.regions import Chain, chains
 from indexer.attribution.spans import Found, Span, beside, trimmed, united, whole_lines
 from indexer.attribution.tokens import PROSE, Tokens
 from indexer.attribution.voting import CHUNK_LINES, STRETCH_TOKENS, Shared

@@ -1,6 +1,8 @@
 """Where the grams of a text occur in the corpus: by native/rows.c, or with numpy where that was not compiled."""
 
 import ctypes
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +19,14 @@ _ROOM = 2  # occurrences for each token, which is seldom too few
 Flags = npt.NDArray[np.bool_]
 
 
-class Occurrences(NamedTuple):
-    """Where grams of one form occur; the arrays have one entry per occurrence."""
+class Hits(NamedTuple):
+    """Occurrences of a text's grams in the corpus; the arrays have one entry per occurrence."""
 
     starts: Places  # first token of the gram in the text
     ends: Places
     lines: Lines  # corpus line, or STOP
-    families: Places  # how many families of packages have the gram, as far as places are kept
+    abstract: Flags  # whether the gram is of the semi-abstract form
+    families: Places  # how many unrelated packages have the gram, as far as places are kept
     # Where grams begin that were not asked for, as the text has them often, and the first that is like each.
     left_out: Places
     like: Places
@@ -49,56 +52,32 @@ class Table:
     """The grams of one form in a corpus."""
 
     def __init__(self, form: Form, postings: Postings, catalogue: Catalogue) -> None:
-        self._form = form
+        self.form = form
         self._postings = postings
         self._catalogue = catalogue
         hidden = catalogue.hidden if postings.hides is not None else None
         self._kept = catalogue.first_lines, catalogue.families, hidden
-        self._table = _Table(
+        self._compiled = _Table(
             postings.starts.ctypes.data, postings.keys.ctypes.data, postings.lines.ctypes.data,
             min(len(postings.keys), len(postings.lines)),
             catalogue.first_lines.ctypes.data, catalogue.families.ctypes.data,
             None if hidden is None else hidden.ctypes.data, len(catalogue), postings.bits,
         )  # fmt: skip
+        self.place = ctypes.addressof(self._compiled)
 
-    def occurrences(self, tokens: Tokens, *, repeats: int, asked: Flags | None) -> Occurrences:
-        """Where the grams of a text occur. Of those with one hash only the first `repeats` count.
-
-        `asked` says of each token whether a gram may begin there.
-        """
-        rows = compiled()
-        if rows is None:
-            return self.by_numpy(tokens, repeats=repeats, asked=asked)
-        form, count = self._form, len(tokens)
-        ids = (tokens.abstract if form.abstract else tokens.exact).tobytes()
-        kinds, begin = tokens.kinds.tobytes(), None if asked is None else asked.tobytes()
-        left, n_left = np.empty((2, count), np.intp), ctypes.c_int64()
-        found, room = -1, _ROOM * count
-        while found < 0 or found > room:
-            room = max(room, found)
-            out = np.empty((4, room), np.intp)
-            found = rows.footnote_hits(
-                ctypes.addressof(self._table), ids, kinds, count, form.prose, form.k, begin, repeats,
-                place(out), room, place(left), ctypes.byref(n_left),
-            )  # fmt: skip
-            if found < 0:
-                raise MemoryError
-        starts, ends, lines, families = out[:, :found]
-        left_out, like = left[:, : n_left.value]
-        return Occurrences(starts, ends, lines.astype(np.uint32), families, left_out, like)
-
-    def by_numpy(self, tokens: Tokens, *, repeats: int, asked: Flags | None) -> Occurrences:
-        """The same, where nothing was compiled."""
-        grams = self._form.grams(tokens)
+    def hits(self, tokens: Tokens, *, repeats: int, asked: Flags | None) -> Hits:
+        """Those of the grams of a text, with numpy."""
+        grams = self.form.grams(tokens)
         if asked is not None:
             grams = grams.some(asked[grams.starts])
         at, lines = self._postings.find(grams.hashes)
         few, left_out, like = _first_few(grams.hashes, at, repeats)
         at, lines = at[few], lines[few]
-        return Occurrences(
+        return Hits(
             grams.starts[at],
             grams.ends[at],
             lines,
+            np.full(len(at), self.form.abstract),
             self._families(at, lines),
             grams.starts[left_out],
             grams.starts[like],
@@ -113,6 +92,52 @@ class Table:
         new[1:] = (np.diff(grams[order]) != 0) | (np.diff(families[order]) != 0)
         counts = np.bincount(grams[order], weights=new, minlength=1)
         return counts[grams].astype(np.intp)
+
+
+def hits_in(
+    tables: Sequence[Table], tokens: Tokens, *, repeats: int, asked: Flags | None = None
+) -> Hits:
+    """Where the grams of a text occur, table by table. Of those with one hash only the first `repeats` count.
+
+    `asked` says of each token whether a gram may begin there.
+    """
+    rows = compiled()
+    if rows is None:
+        return hits_by_numpy(tables, tokens, repeats=repeats, asked=asked)
+    count, begin = len(tokens), None if asked is None else asked.tobytes()
+    exact, abstract, kinds = (
+        each.tobytes() for each in (tokens.exact, tokens.abstract, tokens.kinds)
+    )
+    left, n_left = np.empty((2, len(tables) * count), np.intp), ctypes.c_int64()
+    found, room = -1, _ROOM * count
+    while found < 0 or found > room:
+        room = max(room, found)
+        out = np.empty((4, room), np.intp)
+        found, borders = 0, [0]
+        n_left.value = 0
+        for each in tables:
+            form = each.form
+            found = rows.footnote_hits(
+                each.place, abstract if form.abstract else exact, kinds, count, form.prose, form.k, begin, repeats,
+                found, place(out), room, place(left), left.shape[1], ctypes.byref(n_left),
+            )  # fmt: skip
+            if found < 0:
+                raise MemoryError
+            borders.append(found)
+    starts, ends, lines, families = out[:, :found]
+    shapes = np.zeros(found, bool)
+    for each, (first, last) in zip(tables, pairwise(borders), strict=True):
+        shapes[first:last] = each.form.abstract
+    left_out, like = left[:, : n_left.value]
+    return Hits(starts, ends, lines.astype(np.uint32), shapes, families, left_out, like)
+
+
+def hits_by_numpy(
+    tables: Sequence[Table], tokens: Tokens, *, repeats: int, asked: Flags | None = None
+) -> Hits:
+    """The same, where nothing was compiled."""
+    found = [each.hits(tokens, repeats=repeats, asked=asked) for each in tables]
+    return Hits(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def _first_few(hashes: Ids, at: Places, repeats: int) -> tuple[Flags, Places, Places]:

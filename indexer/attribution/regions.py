@@ -5,36 +5,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.attribution.catalogue import Catalogue
 from indexer.attribution.compiled_rows import compiled, place
-from indexer.attribution.counting import Common
+from indexer.attribution.counting import IDIOM_FAMILIES
+from indexer.attribution.occurrences import Hits
 from indexer.attribution.postings import STOP
-from indexer.attribution.tokens import Ids, Tokens
+from indexer.attribution.tokens import Tokens
 
 _REACH_TOKENS = 160  # hits further apart start a new chain
 _REACH_LINES = 40  # source lines that may lie between two hits
 _LINES_OF_LINE = 3  # beyond as many for each line asked about
-_IDIOM_FAMILIES = 4  # unrelated packages with the same abstract gram
 _SHORT_SHAPE, _LONG_SHAPE = 20, 30  # tokens under hits, from which shapes alone may be of a copy
 _BACK_LINES = 3  # a hit may point this far back: grams of both forms interleave
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """Occurrences of a text's grams in the corpus; the arrays have one entry per occurrence."""
-
-    starts: npt.NDArray[np.intp]  # first token of the gram in the text
-    ends: npt.NDArray[np.intp]
-    lines: npt.NDArray[np.uint32]  # corpus line, or STOP
-    abstract: npt.NDArray[np.bool_]  # whether the gram is of the semi-abstract form
-    families: npt.NDArray[
-        np.intp
-    ]  # how many unrelated packages have the gram, as far as places are kept
-    # Where grams begin that were not asked for, as the text has them often, and the first that is like each.
-    left_out: npt.NDArray[np.intp]
-    like: npt.NDArray[np.intp]
 
 
 @dataclass(slots=True)
@@ -88,30 +71,7 @@ class Chain:
             return True
         if self.families == 1:
             return self.as_written or self.covered >= _SHORT_SHAPE
-        return self.covered >= _LONG_SHAPE and self.families < _IDIOM_FAMILIES
-
-
-def common(hits: Hits, rare: npt.NDArray[np.float64], ids: Ids) -> Common:
-    """What of a text lies under fingerprints of common idiom.
-
-    A shape of code is idiom in fewer packages than the code itself: names are what makes it somebody's.
-    """
-    stopped = hits.lines == STOP
-    shapes = hits.abstract & (stopped | (hits.families >= _IDIOM_FAMILIES))
-    tokens = len(rare)
-    twice = ~hits.abstract & (stopped | (hits.families > 1))
-    exact, abstract, shared = (
-        _covered(hits, each, tokens) for each in (stopped & ~hits.abstract, shapes, twice)
-    )
-    return Common(exact, abstract, shared, rare, ids)
-
-
-def _covered(hits: Hits, which: npt.NDArray[np.bool_], tokens: int) -> npt.NDArray[np.bool_]:
-    if not which.any():
-        return np.zeros(tokens, bool)
-    depth = np.bincount(hits.starts[which], minlength=tokens + 1)
-    depth -= np.bincount(hits.ends[which], minlength=tokens + 1)
-    return np.cumsum(depth[:tokens]) > 0
+        return self.covered >= _LONG_SHAPE and self.families < IDIOM_FAMILIES
 
 
 def chains(tokens: Tokens, hits: Hits, catalogue: Catalogue, *, min_hits: int) -> list[Chain]:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from indexer.attribution.catalogue import Catalogue
 from indexer.attribution.compiled_rows import compiled, firsts, place
+from indexer.attribution.occurrences import Hits
 from indexer.attribution.postings import STOP, Lines
 from indexer.attribution.rarity import RAREST
-from indexer.attribution.regions import Hits
 from indexer.attribution.tokens import Places
 
 CHUNK_LINES = 40

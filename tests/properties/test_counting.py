@@ -10,8 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.attribution.aligning import align
-from indexer.attribution.counting import Common, compiled, counts, counts_by_numpy
+from indexer.attribution.counting import (
+    Common,
+    common,
+    common_by_numpy,
+    compiled,
+    counts,
+    counts_by_numpy,
+)
 from indexer.attribution.lexing import lexer_of
+from indexer.attribution.occurrences import Hits
+from indexer.attribution.postings import STOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +86,26 @@ def test_of_a_text_with_everything_all_is_counted() -> None:
 
     assert found.idiom == found.shared == segment.text_end - segment.text_start
     assert min(each for name, each in found._asdict().items() if name != "replaced") > 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    found=st.lists(
+        st.tuples(
+            st.integers(0, 30),
+            st.integers(1, 9),
+            st.integers(0, 5) | st.just(STOP),
+            st.booleans(),
+            st.integers(1, 6),
+        ),
+        max_size=30,
+    )
+)
+def test_the_same_is_common(found: list[tuple[int, int, int, bool, int]]) -> None:
+    start, size, line, abstract, families = np.array(found, np.intp).reshape(-1, 5).T
+    none, rare, ids = np.zeros(0, np.intp), np.zeros(40), np.zeros(40, np.uint64)
+    hits = Hits(start, start + size, line.astype(np.uint32), abstract > 0, families, none, none)
+
+    ours, theirs = (each(hits, rare, ids) for each in (common, common_by_numpy))
+    for name in ("exact", "abstract", "shared"):
+        assert getattr(ours, name).tolist() == getattr(theirs, name).tolist()

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from indexer.attribution.catalogue import Catalogue
 from indexer.attribution.compiled_rows import compiled, numbered, numbered_by_numpy, seek
 from indexer.attribution.excerpts import line_span, line_span_by_numpy
-from indexer.attribution.fingerprints import Form, grams, running
-from indexer.attribution.occurrences import Table
+from indexer.attribution.fingerprints import EXACT, Form, grams, running
+from indexer.attribution.occurrences import Hits, Table, hits_by_numpy, hits_in
 from indexer.attribution.phrases import LENGTHS, Phrases
 from indexer.attribution.postings import STOP, Postings
-from indexer.attribution.regions import Chain, Hits, chained, chained_one_by_one
+from indexer.attribution.regions import Chain, chained, chained_one_by_one
 from indexer.attribution.shapes import shape_grams, shape_grams_by_numpy
 from indexer.attribution.tokens import NAME, NAME_ID, PROSE, Tokens
 from indexer.attribution.voting import CHUNK_LINES, Votes, sharing, sharing_by_numpy
@@ -152,10 +152,10 @@ def test_occurrences_are_found_and_counted(
         corpus.hides if hides else None,
     )
     begin = np.arange(len(words)) % 3 > 0 if asked else None
-    found = Table(fingerprints, table, corpus)
+    tables = [Table(each, table, corpus) for each in (fingerprints, EXACT)]
 
-    ours = found.occurrences(tokens, repeats=repeats, asked=begin)
-    theirs = found.by_numpy(tokens, repeats=repeats, asked=begin)
+    ours = hits_in(tables, tokens, repeats=repeats, asked=begin)
+    theirs = hits_by_numpy(tables, tokens, repeats=repeats, asked=begin)
     assert [each.tolist() for each in ours] == [each.tolist() for each in theirs]
 
 

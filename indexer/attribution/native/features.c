@@ -1,6 +1,34 @@
-/* What of a segment can be counted: what counting.py has beside numpy. */
+/* What is common in a text, and what of a segment can be counted: what counting.py has beside numpy. */
 
 #include "rows.h"
+
+/* Which tokens of a text lie under fingerprints that unrelated packages share: as written, as shapes, and those that any
+   two share; row by row behind each other. -1 where memory does not suffice. */
+EXPORTED int64_t footnote_common(
+    const int64_t *starts, const int64_t *ends, const uint32_t *lines, const uint8_t *abstract, const int64_t *families,
+    int64_t n, int64_t idiom, int64_t size, uint8_t *out
+) {
+    enum { EXACT, ABSTRACT, SHARED, ROWS };
+    memory *in = calloc(1, sizeof *in);
+    if (!in) return -1;
+    if (setjmp(in->out)) return leave(in, -1);
+    int32_t *depth = take(in, ROWS * (size + 1), sizeof *depth); /* how many begin less how many end there */
+    memset(depth, 0, (size_t)(ROWS * (size + 1)) * sizeof *depth);
+    for (int64_t i = 0; i < n; i++) {
+        int stopped = lines[i] == STOP;
+        int is_in[ROWS] = {
+            stopped && !abstract[i], abstract[i] && (stopped || families[i] >= idiom),
+            !abstract[i] && (stopped || families[i] > 1)
+        };
+        for (int row = 0; row < ROWS; row++) {
+            depth[row * (size + 1) + starts[i]] += is_in[row];
+            depth[row * (size + 1) + ends[i]] -= is_in[row];
+        }
+    }
+    for (int row = 0; row < ROWS; row++)
+        for (int64_t i = 0, over = 0; i < size; i++) out[row * size + i] = (over += depth[row * (size + 1) + i]) > 0;
+    return leave(in, 0);
+}
 
 /* A text from the first token of a segment on, with what is known of each. */
 typedef struct {

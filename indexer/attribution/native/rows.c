@@ -5,7 +5,6 @@
 #include "rows.h"
 
 enum { AHEAD = 8 };          /* hashes, from fetching what one needs to needing it */
-static const uint32_t STOP = UINT32_MAX; /* as in postings.py */
 
 static uint64_t mixed(uint64_t value) {
     value = (value ^ value >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
@@ -177,14 +176,15 @@ static int64_t add(occurrences *to, const postings *of, int64_t entry, int64_t l
     return to->n - from;
 }
 
-/* Where the grams of a text are in a table, and how many families of packages have each; how many places there are,
-   or -1 where memory does not suffice.
+/* Where the grams of a text are in a table, and how many families of packages have each; how many places there are
+   with the `before` that are already told, or -1 where memory does not suffice.
 
    Of the grams with one hash only the first `repeats` count; where the others begin and the first of them is told
    beside. `asked` says where grams may begin; 0 is everywhere. */
 EXPORTED int64_t footnote_hits(
     const postings *of, const uint64_t *ids, const uint8_t *kinds, int64_t n, int prose, int64_t k,
-    const uint8_t *asked, int64_t repeats, int64_t *out, int64_t room, int64_t *left_out, int64_t *n_left_out
+    const uint8_t *asked, int64_t repeats, int64_t before, int64_t *out, int64_t room, int64_t *left_out,
+    int64_t left_room, int64_t *n_left_out
 ) {
     memory *in = calloc(1, sizeof *in);
     if (!in) return -1;
@@ -212,10 +212,9 @@ EXPORTED int64_t footnote_hits(
         entries[3 * found + 1] = first;
         entries[3 * found++ + 2] = last;
     }
-    occurrences made = {out, out + room, out + 2 * room, out + 3 * room, 0, room}, none = {.room = 0};
+    occurrences made = {out, out + room, out + 2 * room, out + 3 * room, before, room}, none = {.room = 0};
     table seen = empty(in, row, found);
     int64_t *times = take(in, found, sizeof *times);
-    *n_left_out = 0;
     for (int64_t i = 0; i < found; i++) {
         int64_t gram = entries[3 * i], start = at[gram], end = at[gram + k - 1] + 1;
         int32_t *head = slot(&seen, row[i]);
@@ -225,7 +224,7 @@ EXPORTED int64_t footnote_hits(
         times[*head]++;
         if (more) {
             left_out[(*n_left_out)++] = start;
-            left_out[n + *n_left_out - 1] = at[entries[3 * *head]];
+            left_out[left_room + *n_left_out - 1] = at[entries[3 * *head]];
         }
     }
     return leave(in, made.n);

@@ -17,6 +17,9 @@ enum { NAME = 2, KEPT = 3, CALLED = 4, NUMBER = 5, STRING = 6, COMMA = 8, PROSE 
 /* As in fingerprints.py. */
 static const uint64_t BASE = UINT64_C(0x9E3779B97F4A7C15), INVERSE = UINT64_C(0xF1DE83E19937733D);
 
+/* As in postings.py. */
+static const uint32_t STOP = UINT32_MAX;
+
 static int64_t smaller(int64_t one, int64_t other) { return one < other ? one : other; }
 static int64_t larger(int64_t one, int64_t other) { return one > other ? one : other; }
 
