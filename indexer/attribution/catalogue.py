@@ -102,6 +102,11 @@ class Catalogue:
         """The number of the file each corpus line is in."""
         return np.searchsorted(self.first_lines, lines, "right") - 1
 
+    def file_of_line(self, line: int) -> int:
+        """Likewise of one."""
+        # Of the same kind as the row, which would all be made like it otherwise.
+        return int(self.first_lines.searchsorted(np.uint32(line), "right")) - 1
+
     def _file(self, number: int) -> File:
         row = self._table[number]
         return File(

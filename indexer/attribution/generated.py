@@ -17,6 +17,7 @@ _SAYS = re.compile(
 )
 _HINTS = ("generated", "do not ")  # one of which all that is said so holds, in capitals or not
 # Django's and Alembic's steps from one schema to the next, which lose their first line when they are tidied.
+_SHOWS = ("migration", "down_revision")
 _IS = re.compile(r"class Migration\(migrations\.Migration\):|down_revision\b[^=]*= ")
 
 
@@ -30,4 +31,6 @@ def is_generated(lines: Sequence[str]) -> bool:
 
 def says_it_is_generated(text: str) -> bool:
     """Likewise of a text."""
-    return is_generated(text[:_TOP_CHARACTERS].splitlines())
+    top = text[:_TOP_CHARACTERS]
+    whole = top.lower()
+    return any(hint in whole for hint in (*_HINTS, *_SHOWS)) and is_generated(top.splitlines())

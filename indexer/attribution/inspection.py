@@ -17,7 +17,7 @@ from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, rea
 from indexer.attribution.index import AttributionIndex
 from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
-from indexer.attribution.projects import folders_around, named_in, own_packages
+from indexer.attribution.projects import folders_around, level, names_around
 from indexer.decoding import NoText, decoded, is_minified
 from indexer.processes import interrupts_held, matrices_left_alone, work_for_the_parent
 
@@ -66,13 +66,13 @@ class Inspection:
 
 def surroundings(*, ignoring: bool) -> Callable[[str], Surroundings]:
     """Tells what is said about a folder, and remembers it; of its ignore file nothing unless `ignoring`."""
-    named, read = cache(named_in), cache(read_ignores)
+    remembered, read = cache(level), cache(read_ignores)
 
     @cache
-    def around(name: str) -> Surroundings:
-        folder = Path(name)
-        ignores = read(ignore_file(folder)) if ignoring else Ignores(folder)
-        return Surroundings(own_packages(folder, named=named) | folders_around(folder), ignores)
+    def around(folder: str) -> Surroundings:
+        ignores = read(ignore_file(Path(folder))) if ignoring else Ignores(Path(folder))
+        own = names_around(os.path.abspath(folder), remembered)
+        return Surroundings(own | folders_around(folder), ignores)
 
     return around
 

@@ -73,9 +73,7 @@ class Library:
 
     def file_of_line(self, line: int) -> File:
         """The file a corpus line is in."""
-        return self.catalogue.file(
-            int(self.catalogue.files_of_lines(np.array([line], np.uint32))[0])
-        )
+        return self.catalogue.file(self.catalogue.file_of_line(line))
 
     def lines(self, file: File, first: int, last: int) -> list[str]:
         """The lines `first` to `last` of a file (0-based, last excluded); none where the index holds no texts."""

@@ -95,8 +95,8 @@ class _Search:
     idiom: Common
     found: list[Found] = field(default_factory=list)
     surplus: list[Chain] = field(default_factory=list)  # chains that are only counted
-    followed: list[tuple[int, Part]] = field(default_factory=list)  # hits, with their file's number
-    aligned: list[tuple[int, Part]] = field(default_factory=list)  # what was compared, likewise
+    followed: dict[int, list[Part]] = field(default_factory=dict)  # hits, by the number of the file
+    aligned: dict[int, list[Part]] = field(default_factory=dict)  # what was compared, likewise
 
     def along(self, candidates: Iterable[Chain], *, again: bool = False) -> None:
         """Judges what lies along chains of hits, the best first; `again`, what was not judged before."""
@@ -114,7 +114,7 @@ class _Search:
                 tried.append(chain)
                 file = self.library.catalogue.file(chain.file)
                 for hits in _parts(chain):
-                    if not (again and _is_among(hits, file, self.followed)):
+                    if not (again and _is_among(hits, self.followed.get(chain.file, ()))):
                         self.found += self._along_here(hits, file)
 
     def by_names(self, candidates: Iterable[Shared]) -> None:
@@ -127,7 +127,7 @@ class _Search:
                 return
             if self._concerns(shared) and not any(_covers(each, shared) for each in self.found):
                 file, part = _place(shared, len(self.question.tokens), self.library)
-                if not _is_among(part, file, self.aligned):
+                if not _is_among(part, self.aligned.get(file.number, ())):
                     self.found += self._judged(part, file)
 
     def repeats(self, hits: Hits) -> None:
@@ -164,7 +164,7 @@ class _Search:
 
         A text may have a passage twice, or two of a file in another order.
         """
-        self.followed.append((file.number, hits))
+        self.followed.setdefault(file.number, []).append(hits)
         found = list(self._judged(_widened(hits, len(self.question.tokens)), file))
         yield from found
         if found and not any(_share_inside(hits, each) >= 0.5 for each in found):
@@ -172,7 +172,7 @@ class _Search:
 
     def _judged(self, part: Part, file: File) -> Iterator[Found]:
         tokens = self.question.tokens
-        self.aligned.append((file.number, part))
+        self.aligned.setdefault(file.number, []).append(part)
         source = self.library.passage(file, part.first_line, part.last_line)
         for segment in align(tokens, source, part.start, part.end):
             if _new_tokens(self.question, segment) < self.question.min_new:
@@ -241,15 +241,13 @@ def _covers(found: Found, shared: Shared) -> bool:
     return 2 * (min(found.end, end) - max(found.start, shared.start)) > STRETCH_TOKENS
 
 
-def _is_among(part: Part, file: File, others: Iterable[tuple[int, Part]]) -> bool:
-    """Whether nearly all of this is a part of one of those."""
+def _is_among(part: Part, others: Iterable[Part]) -> bool:
+    """Whether nearly all of this is a part of one of those, of the same file."""
     return any(
-        file.number == number
-        and min(part.end, other.end) - max(part.start, other.start)
-        >= _NEARLY * (part.end - part.start)
+        min(part.end, other.end) - max(part.start, other.start) >= _NEARLY * (part.end - part.start)
         and min(part.last_line, other.last_line) - max(part.first_line, other.first_line)
         >= _NEARLY * (part.last_line - part.first_line)
-        for number, other in others
+        for other in others
     )
 
 

@@ -9,38 +9,56 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from indexer.seen import seen
+from typing import Any, NamedTuple
 
 
 def named_in(folder: Path) -> list[str]:
     """The names that the manifests in a folder give."""
-    return list(_names(folder))
+    return list(_names(str(folder)))
 
 
-def own_packages(path: Path, *, named: Callable[[Path], list[str]] = named_in) -> frozenset[str]:
-    """The names that the manifests around a file or folder give its project, up to the repository's root.
-
-    Who asks for many paths gives a `named` that remembers.
-    """
+def own_packages(path: Path) -> frozenset[str]:
+    """The names that the manifests around a file or folder give its project, up to the repository's root."""
     start = path.absolute()
-    start = start if start.is_dir() else start.parent
+    return names_around(str(start if start.is_dir() else start.parent), level)
+
+
+class Level(NamedTuple):
+    """What a folder says."""
+
+    names: tuple[str, ...]  # that its manifests give
+    is_root: bool  # of a repository
+
+
+def level(folder: str) -> Level:
+    return Level(tuple(_names(folder)), os.path.exists(os.path.join(folder, ".git")))
+
+
+def names_around(folder: str, level: Callable[[str], Level]) -> frozenset[str]:
+    """The same of an absolute path; who asks for many gives a `level` that remembers."""
     found: set[str] = set()
-    for folder in (start, *start.parents):
-        found.update(named(folder))
-        if seen((folder / ".git").exists):
+    for each in _upwards(folder):
+        said = level(each)
+        found.update(said.names)
+        if said.is_root:
             break
     return frozenset(found)
 
 
-def folders_around(path: Path) -> frozenset[str]:
+def folders_around(path: Path | str) -> frozenset[str]:
     """The folders that a file or folder lies in: a project without a manifest is known by where it is."""
-    start = path.resolve()
-    return frozenset(map(str, (start, *start.parents)))
+    return frozenset(_upwards(os.path.realpath(path)))
 
 
-def _names(folder: Path) -> Iterator[str]:
+def _upwards(path: str) -> Iterator[str]:
+    """A path and all that it lies in."""
+    before = ""
+    while path != before:
+        yield path
+        before, path = path, os.path.dirname(path)
+
+
+def _names(folder: str) -> Iterator[str]:
     for manifest, names in _MANIFESTS.items():
         path = os.path.join(folder, manifest)  # most are not there
         if not os.path.exists(path):

@@ -90,7 +90,12 @@ def _extents(data: bytes, family: Family, at: int = 0) -> Iterator[_Extent]:
             rule = _rule(family, mark)
             closing = rule.closing.encode()
             end = data.find(closing, inside)
-            while end >= 0 and is_open(data[start : end + len(closing)]) >= 0:
+            # Where nothing is taken from its meaning the first mark closes.
+            while (
+                end >= 0
+                and (rule.doubles or data.find(b"\\", inside, end) >= 0)
+                and is_open(data[start : end + len(closing)]) >= 0
+            ):
                 end = data.find(closing, end + 1)
             end, after = (end, end + len(closing)) if end >= 0 else (len(data), len(data))
             if data.count(b"\n", inside, end):
@@ -138,6 +143,7 @@ def _may_stray(span: Span) -> bool:
     return span.lines and span.shape == PLAIN_SHAPE and (quotes or span.kind == COMMENT)
 
 
+@cache
 def _rule(family: Family, opening: bytes) -> Span:
     return next(each for each in family.spans if each.opening.encode() == opening)
 
@@ -149,7 +155,7 @@ def _end_of_line(data: bytes, at: int) -> int:
 
 def _is_code(data: bytes, share: float) -> bool:
     lines = _lines(data)
-    code = sum(_CODE.match(each) is not None for each in lines)
+    code = len(list(filter(_CODE.match, lines)))
     return code >= max(_FEWEST_LINES, share * len(lines))
 
 
