@@ -2,11 +2,13 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -115,7 +117,7 @@ def _too_large() -> str:
 
 def inspect_files(
     index: AttributionIndex,
-    paths: Sequence[str],
+    paths: Iterable[str],
     *,
     indexes: Sequence[str] = (),
     ignoring: bool = True,
@@ -124,23 +126,26 @@ def inspect_files(
 ) -> Iterator[Inspection]:
     """Inspects the files, in their order; much text in `jobs` processes that open `indexes` themselves.
 
-    Raises WorkerDied.
+    These start as soon as it is much, while it is still being found. Raises WorkerDied.
     """
-    batches = list(_batches(paths))
-    jobs = min(jobs, len(batches))
-    if jobs < 2 or sum(size for _, size in batches) < _WORTH:
+    batches = _batches(paths)
+    first = _first(batches, jobs)
+    if len(first) < 2 or jobs < 2:
         around = surroundings(ignoring=ignoring)
-        for path in paths:
+        for path in [each for batch in (*first, *batches) for each in batch]:
             yield _inspect_file(index, path, language, around)
         return
     context = get_context("spawn")
     stop = context.Event()
-    pool = ProcessPoolExecutor(jobs, context, _open, (tuple(indexes), language, ignoring, stop))
+    pool = ProcessPoolExecutor(
+        min(jobs, len(first)), context, _open, (tuple(indexes), language, ignoring, stop)
+    )
     try:
         with interrupts_held(), matrices_left_alone():
-            found = pool.map(_inspect_here, [batch for batch, _ in batches])
-        for batch in found:
-            yield from batch
+            running = deque(pool.submit(_inspect_here, batch) for batch in first)
+        running.extend(pool.submit(_inspect_here, batch) for batch in batches)
+        while running:
+            yield from running.popleft().result()
     except BrokenProcessPool as error:
         raise WorkerDied(
             "a process ended by itself, perhaps for want of memory: try --jobs 1"
@@ -150,18 +155,25 @@ def inspect_files(
         pool.shutdown(cancel_futures=True)
 
 
-def _batches(paths: Sequence[str]) -> Iterator[tuple[list[str], int]]:
-    """The paths in runs of about as many bytes each, with these."""
+def _first(batches: Iterator[list[str]], jobs: int) -> list[list[str]]:
+    """As many batches as are worth further processes, at least one for each; all, in one, where they are too few."""
+    first = list(islice(batches, max(jobs, _WORTH // _BATCH)))
+    enough = len(first) >= _WORTH // _BATCH
+    return first if enough else [[path for batch in first for path in batch]]
+
+
+def _batches(paths: Iterable[str]) -> Iterator[list[str]]:
+    """The paths in runs of about as many bytes each."""
     batch: list[str] = []
     filled = 0
     for path in paths:
         batch.append(path)
         filled += _size(path)
         if filled >= _BATCH:
-            yield batch, filled
+            yield batch
             batch, filled = [], 0
     if batch:
-        yield batch, filled
+        yield batch
 
 
 def _size(path: str) -> int:

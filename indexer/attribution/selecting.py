@@ -1,7 +1,7 @@
 """Which files of some folders are worth checking. There may be many: paths are text, which costs a third."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from indexer.git import listed
@@ -18,20 +18,27 @@ class NoSuchFile(Exception):
     """A path that was asked for does not exist; the message names it."""
 
 
-def files_of(paths: Iterable[str], *, ignoring: bool = True) -> list[str]:
+def files_of(paths: Sequence[str], *, ignoring: bool = True) -> Iterator[str]:
     """The files to check: those named, and of folders those in a language of the corpus.
 
     Version control, installed packages, virtual environments and links are left out, and what git ignores
-    unless not `ignoring`. Raises NoSuchFile.
+    unless not `ignoring`. Raises NoSuchFile before any is told.
     """
-    found: dict[str, str] = {}  # by place, as the same file may be named in several ways
+    for name in paths:
+        if not os.path.lexists(name):
+            raise NoSuchFile(f"{name} does not exist")
+    return _found(paths, ignoring=ignoring)
+
+
+def _found(paths: Iterable[str], *, ignoring: bool) -> Iterator[str]:
+    seen: set[str] = set()  # by place, as the same file may be named in several ways
     for name in paths:
         path = Path(name)
-        if not os.path.lexists(path):
-            raise NoSuchFile(f"{name} does not exist")
         for each in _files_under(path, ignoring=ignoring) if path.is_dir() else [name]:
-            found.setdefault(os.path.abspath(each), each)
-    return list(found.values())
+            place = os.path.abspath(each)
+            if place not in seen:
+                seen.add(place)
+                yield each
 
 
 def _files_under(folder: Path, *, ignoring: bool) -> Iterator[str]:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -173,9 +173,11 @@ def _inspected(arguments: argparse.Namespace, changes: Changes | None) -> Iterat
     for problem in index.problems:
         print(f"footnote check: {problem}", file=sys.stderr)
     ignoring = not arguments.no_ignore
-    paths = files_of((each for each in arguments.paths if each != _STDIN), ignoring=ignoring)
+    paths = files_of([each for each in arguments.paths if each != _STDIN], ignoring=ignoring)
     if changes is not None:
-        paths = [each for each in paths if Path(each).resolve() in changes.lines]
+        lines = changes.lines
+        paths = (each for each in paths if Path(each).resolve() in lines)
+    listed: list[str] = []
     if _STDIN in arguments.paths:
         if sys.stdin is None:
             raise NoSuchFile("there is no standard input to read: it is closed")
@@ -183,17 +185,25 @@ def _inspected(arguments: argparse.Namespace, changes: Changes | None) -> Iterat
         yield inspect_text(index, _STDIN, data, arguments.language, here)
     found = inspect_files(
         index,
-        paths,
+        _noted(paths, listed),
         indexes=arguments.index,
         ignoring=ignoring,
         language=arguments.language,
         jobs=arguments.jobs,
     )
-    yield from _with_progress(found, len(paths))
+    yield from _with_progress(found, listed)
 
 
-def _with_progress(inspections: Iterator[Inspection], total: int) -> Iterator[Inspection]:
-    """The same, with a bar as soon as it takes long."""
+def _noted(paths: Iterable[str], listed: list[str]) -> Iterator[str]:
+    for each in paths:
+        listed.append(each)
+        yield each
+
+
+def _with_progress(
+    inspections: Iterator[Inspection], listed: Sequence[str]
+) -> Iterator[Inspection]:
+    """The same, with a bar as soon as it takes long; all files are listed when the first was inspected."""
     started = time.monotonic()
     bar = None
     with ExitStack() as stack:
@@ -203,7 +213,7 @@ def _with_progress(inspections: Iterator[Inspection], total: int) -> Iterator[In
                 bar.step(_shown(each.path), 1)
             elif time.monotonic() - started > _PATIENCE_S:
                 bar = stack.enter_context(Bar())
-                bar.stage("checking", total)
+                bar.stage("checking", len(listed))
                 bar.step(_shown(each.path), done)
 
 

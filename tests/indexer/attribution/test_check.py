@@ -334,13 +334,13 @@ from indexer.attribution import inspection
 from indexer.commands import check
 from lsp_server.footnote import main
 inspection._WORTH = inspection._BATCH = 1
-told, mapped = check._with_progress, inspection.ProcessPoolExecutor.map
+told, submitted = check._with_progress, inspection.ProcessPoolExecutor.submit
 def while_it_runs(found, total):
     for each in told(found, total):
         os.killpg(0, signal.SIGINT)
         yield each
 def while_it_starts(*arguments):
-    found = mapped(*arguments)
+    found = submitted(*arguments)
     os.killpg(0, signal.SIGINT)
     return found
 def until_it_is_killed(found, total):
@@ -352,7 +352,7 @@ if sys.argv[1] == "runs":
 elif sys.argv[1] == "is killed":
     check._with_progress = until_it_is_killed
 else:
-    inspection.ProcessPoolExecutor.map = while_it_starts
+    inspection.ProcessPoolExecutor.submit = while_it_starts
 sys.exit(main(["check", ".", "--jobs", "2", "--output", "out.txt"]))
 """
 

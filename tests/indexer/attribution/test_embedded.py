@@ -107,7 +107,7 @@ def test_notebooks_in_a_folder_are_checked(tmp_path: Path) -> None:
     (tmp_path / "accounts.ipynb").write_text("{}")
     (tmp_path / "accounts.png").write_text("")
 
-    assert files_of([str(tmp_path)]) == [str(tmp_path / "accounts.ipynb")]
+    assert list(files_of([str(tmp_path)])) == [str(tmp_path / "accounts.ipynb")]
 
 
 def test_what_is_accepted_inside_of_a_block_is_judged_as_code(index: AttributionIndex) -> None:
