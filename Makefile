@@ -61,11 +61,11 @@ clean: ## remove the environment and what was built; the corpus stays
 	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf $(CLIENT)/node_modules $(CLIENT)/out $(CLIENT)/*.vsix tests/editor/node_modules tests/editor/unpacked tests/editor/pictures
 
-$(INSTALLED): pyproject.toml .ci/constraints.txt .ci/install engine/native/kernel.c indexer/attribution/native/lexer.c indexer/attribution/native/aligner.c indexer/attribution/native/rows.c indexer/attribution/native/features.c indexer/attribution/native/rows.h hatch_build.py
+$(INSTALLED): pyproject.toml .ci/constraints.txt .ci/install engine/native/kernel.c indexer/attribution/native/lexer.c indexer/attribution/native/aligner.c indexer/attribution/native/rows.c indexer/attribution/native/features.c indexer/attribution/native/voting.c indexer/attribution/native/rows.h hatch_build.py
 	@.ci/install
 	@touch $@
 
-$(DEVELOPED): pyproject.toml .ci/constraints.txt .ci/install engine/native/kernel.c indexer/attribution/native/lexer.c indexer/attribution/native/aligner.c indexer/attribution/native/rows.c indexer/attribution/native/features.c indexer/attribution/native/rows.h hatch_build.py
+$(DEVELOPED): pyproject.toml .ci/constraints.txt .ci/install engine/native/kernel.c indexer/attribution/native/lexer.c indexer/attribution/native/aligner.c indexer/attribution/native/rows.c indexer/attribution/native/features.c indexer/attribution/native/voting.c indexer/attribution/native/rows.h hatch_build.py
 	@.ci/install dev
 	@touch $(INSTALLED) $@
 

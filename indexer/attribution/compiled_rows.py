@@ -32,10 +32,6 @@ _FUNCTIONS = {
     "footnote_chains": (
         _NUMBER, *(_BYTES,) * 5, _NUMBER, _BYTES, _PLACE, _NUMBER, *(_NUMBER,) * 5, _PLACE, _PLACE,
     ),
-    "footnote_together": (
-        _NUMBER, *(_BYTES,) * 5, _NUMBER, *(_BYTES,) * 3, _NUMBER, _PLACE, *(_NUMBER,) * 4, ctypes.c_double,
-        _NUMBER, _NUMBER, ctypes.c_double, _PLACE, _PLACE, _NUMBER,
-    ),
 }  # fmt: skip
 _Place = ctypes.c_char * 0
 

@@ -1,16 +1,18 @@
 """Where do rare names of a text, and its hits, speak for one place of the corpus? A dozen lines of either side.
 
-By native/rows.c, or with numpy where that was not compiled.
+By native/voting.c, or with numpy where that was not compiled.
 """
 
 import ctypes
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.attribution.catalogue import Catalogue
-from indexer.attribution.compiled_rows import compiled, firsts, place
+from indexer.attribution.compiled_rows import firsts, loaded, place
+from indexer.attribution.native.building import VOTING
 from indexer.attribution.occurrences import Hits
 from indexer.attribution.postings import STOP, Lines
 from indexer.attribution.rarity import RAREST
@@ -25,6 +27,11 @@ _HIT_BITS = 14.0  # what a hit says, as against rare names
 _HIT_TOKENS = 16  # hits that begin this near to each other speak once
 _SHARED_FAMILIES = 4  # unrelated packages with a gram that says nothing about places
 _ROOM = 64  # places that are found, which is seldom too few
+_BYTES, _PLACE, _NUMBER, _REAL = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+_FUNCTION = (
+    _NUMBER, *(_BYTES,) * 5, _NUMBER, *(_BYTES,) * 3, _NUMBER, _PLACE, *(_NUMBER,) * 4, _REAL,
+    _NUMBER, _NUMBER, _REAL, _PLACE, _PLACE, _NUMBER,
+)  # fmt: skip
 
 
 class Shared(NamedTuple):
@@ -70,16 +77,22 @@ def sharing(votes: Votes, hits: Hits, catalogue: Catalogue) -> list[Shared]:
     Every token is in two stretches and every chunk in two pairs: what is cut by a border of one lies whole in
     the other.
     """
-    rows = compiled()
+    library = compiled()
     found = (
         sharing_by_numpy(votes, hits, catalogue)
-        if rows is None
-        else _heard(rows, votes, hits, catalogue)
+        if library is None
+        else _heard(library, votes, hits, catalogue)
     )
     return sorted(found, key=lambda each: (each.start, -each.bits, -each.line))
 
 
-def _heard(rows: ctypes.CDLL, votes: Votes, hits: Hits, catalogue: Catalogue) -> list[Shared]:
+@cache
+def compiled() -> ctypes.CDLL | None:
+    """The library, if it was compiled."""
+    return loaded(VOTING, {"footnote_together": _FUNCTION})
+
+
+def _heard(library: ctypes.CDLL, votes: Votes, hits: Hits, catalogue: Catalogue) -> list[Shared]:
     said = hits.starts, hits.lines, hits.families
     given = (
         *(each.tobytes() for each in votes), len(votes.at),
@@ -91,7 +104,7 @@ def _heard(rows: ctypes.CDLL, votes: Votes, hits: Hits, catalogue: Catalogue) ->
     while found > room:
         room = found
         places, bits = np.empty((2, room), np.intp), np.empty(room)
-        found = rows.footnote_together(*given, place(places), place(bits), room)
+        found = library.footnote_together(*given, place(places), place(bits), room)
         if found < 0:
             raise MemoryError
     starts, lines = places[:, :found].tolist()

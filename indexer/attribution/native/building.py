@@ -1,4 +1,4 @@
-"""Which libraries are compiled of lexer.c, aligner.c, rows.c and features.c (by hatch_build.py, at installation), and where they are.
+"""Which libraries are compiled of lexer.c and the other sources here (by hatch_build.py, at installation), and where they are.
 
 Imports nothing of ours: installing needs it too.
 """
@@ -12,22 +12,24 @@ from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-LEXER, ALIGNER, ROWS, FEATURES = "lexer", "aligner", "rows", "features"
+LEXER, ALIGNER, ROWS, FEATURES, VOTING = "lexer", "aligner", "rows", "features", "voting"
 SOURCE = _HERE / "lexer.c"  # the others beside it
 HASHES = "lexer-hashes.json"  # of the libraries: to load half of one is to die of it
 _EXACT = "-ffp-contract=off"  # numbers are the same to the last bit
-_FLAGS = {LEXER: "", ALIGNER: _EXACT, ROWS: _EXACT, FEATURES: _EXACT}
+_FLAGS = {LEXER: "", ALIGNER: _EXACT, ROWS: _EXACT, FEATURES: _EXACT, VOTING: _EXACT}
 _SOURCES = {
     LEXER: ("lexer.c",),
     ALIGNER: ("aligner.c", "rows.h"),
     ROWS: ("rows.c", "rows.h"),
     FEATURES: ("features.c", "rows.h"),
+    VOTING: ("voting.c", "rows.h"),
 }
 _ENTRANCES = {
     LEXER: "footnote_lex",
     ALIGNER: "footnote_align",
     ROWS: "footnote_hits",
     FEATURES: "footnote_counts",
+    VOTING: "footnote_together",
 }
 _SUFFIX = ".dll" if sys.platform == "win32" else ".so"
 

@@ -1,4 +1,4 @@
-/* What aligner.c, rows.c and features.c are made of: memory that is given back together, hashes of ids, and tables of them. */
+/* What aligner.c, rows.c, features.c and voting.c are made of: memory that is given back together, hashes of ids, and tables of them. */
 
 #include <setjmp.h>
 #include <stdint.h>
@@ -129,4 +129,17 @@ static inline int64_t place_of(const uint32_t *row, int64_t n, uint32_t value) {
         step *= 2;
     }
     return first_of(row, low, high, value);
+}
+
+/* The file of a line, of files by their first lines. */
+static inline int64_t file_of(const uint32_t *first_lines, int64_t n, uint32_t line) {
+    int64_t low = 0, high = n;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (first_lines[middle] <= line)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
 }
