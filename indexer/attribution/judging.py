@@ -1,10 +1,6 @@
 """When is a correspondence worth a warning? A score that was fitted, and what is too plain to count."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
@@ -12,13 +8,13 @@ from indexer.attribution.alignment import FEWEST_MATCHED, Segment
 from indexer.attribution.counting import Common, count
 from indexer.attribution.features import apparent, bounds, unforeseen
 from indexer.attribution.phrases import shipped
+from indexer.attribution.scoring import scale
 from indexer.attribution.tokens import ARGUMENT, CALLED, COMMA, KEPT, NAME, PROSE, Tokens, word_id
 
 WARNING, INFORMATION = "warning", "information"
 VERBATIM, RENAMED, MODIFIED = "verbatim", "renamed", "modified"
 LICENCE_HEADER = "licence-header"  # of information only: it says itself whose it is
 KINDS = (VERBATIM, RENAMED, MODIFIED, LICENCE_HEADER)
-SCALE = "scale.json"
 
 _LICENCE_WORDS = np.sort(
     np.array(
@@ -50,6 +46,9 @@ class Thresholds:
     grams: int = 12  # different ones, of either form: less is repetition
     verbatim: float = 0.95
     missing: float = 0.05  # of what a verbatim copy has of the passage
+    whole: int = (
+        80  # written tokens of a verbatim one, from which it is warned of if it is told at all
+    )
     renamed: float = 0.75
     exact_plain: float = 0.85  # in prose and data, where lines of links and fields look alike
     names: float = 0.15  # share of words, as against literals and punctuation
@@ -71,40 +70,6 @@ class Verdict:
     matched: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """What each feature weighs, and from which score a segment is worth telling.
-
-    The score is the logarithm of the odds that a segment is of a planted copy and not of unrelated code, as
-    `footnote eval attribution --fit` finds them on packages that no figure is reported on.
-    """
-
-    weights: dict[str, float]
-    intercept: float
-    warning: float
-    information: float
-
-    def score(self, values: Mapping[str, float]) -> float:
-        return self.intercept + sum(
-            weight * values[name] for name, weight in self.weights.items() if name in values
-        )
-
-    def most(self, seen: Mapping[str, float], bounds: Mapping[str, tuple[float, float]]) -> float:
-        """The highest score there is with some values and the others within bounds."""
-        return self.score(seen) + sum(
-            max(weight * limit for limit in bounds[name])
-            for name, weight in self.weights.items()
-            if name in bounds
-        )
-
-
-@cache
-def scale() -> Scale:
-    """The one that was fitted."""
-    raw = json.loads(files("indexer.attribution").joinpath(SCALE).read_text("utf-8"))
-    return Scale(raw["weights"], raw["intercept"], raw["warning"], raw["information"])
-
-
 def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
     """The verdict on a segment, or None when it says too little."""
     limits, fitted = Thresholds(), scale()
@@ -124,7 +89,8 @@ def judge(text: Tokens, segment: Segment, common: Common) -> Verdict | None:
     if score < fitted.information:
         return None
     beyond = score - fitted.warning
-    warns = beyond >= 0 and may_warn(part, segment, limits, beyond)
+    is_whole = segment.exact_share >= limits.verbatim and segment.exact >= limits.whole
+    warns = (beyond >= 0 or is_whole) and may_warn(part, segment, limits, beyond)
     return _verdict(WARNING if warns else INFORMATION, part, segment, limits)
 
 

@@ -152,10 +152,8 @@ def _lexer() -> Check:
 
     if building.library() is None:
         found = "was not compiled: texts are read at a fiftieth of the speed"
-    elif None in map(building.library, (building.ALIGNER, building.ROWS)):
-        found = (
-            "compiled; the aligner or its rows were not: texts are checked at a third of the speed"
-        )
+    elif None in map(building.library, building.KINDS):
+        found = "compiled; what compares was not, or not all of it: texts are checked at a third of the speed"
     else:
         return Check("lexer", OK, "compiled")
     remedy = "install a C compiler (Debian: apt-get install gcc), then Footnote"

@@ -12,9 +12,9 @@ import pytest
 from indexer.attribution import rarity
 from indexer.attribution.builder import build_index
 from indexer.attribution.index import AttributionIndex
-from indexer.attribution.judging import scale
 from indexer.attribution.lexing import lexer_of
 from indexer.attribution.phrases import FEWEST, shipped
+from indexer.attribution.scoring import scale
 from indexer.attribution.tokens import Tokens, word_id
 from tests.indexer.attribution.conftest import DOCUMENTS, FOREIGN, LEDGER, document, write_corpus
 from trainer.evaluation.attribution import counting, fitting
@@ -41,10 +41,11 @@ def some(seed: int, where: float, count: int) -> list[tuple[float, float]]:
 
 
 def test_what_tells_copies_apart_weighs_and_noise_does_not() -> None:
-    weights = fitted(rows(some(3, 2.0, 400)), rows(some(4, -2.0, 400))).weights
+    weights = fitted(rows(some(3, 2.0, 400)), rows(some(4, -2.0, 400)))
 
-    assert weights["telling"] > 1
-    assert abs(weights["noise"]) < weights["telling"] / 5
+    assert weights.names == ("noise", "telling")
+    assert weights.alone[1] > 1
+    assert abs(weights.alone[0]) < weights.alone[1] / 5
 
 
 def test_what_was_read_to_be_a_copy_does_not_count_against_copies() -> None:
@@ -52,22 +53,24 @@ def test_what_was_read_to_be_a_copy_does_not_count_against_copies() -> None:
     unread = others + rows([(2.0, 0.0)] * 60)
     read = others + rows([(2.0, 0.0)] * 60, are_copies=True)
 
-    assert fitted(copies, read) == fitted(copies, others)
-    assert fitted(copies, unread).weights["telling"] < fitted(copies, read).weights["telling"]
+    assert fitted(copies, read).as_json() == fitted(copies, others).as_json()
+    assert fitted(copies, unread).alone[1] < fitted(copies, read).alone[1]
 
 
 def test_warnings_begin_where_enough_of_what_is_above_was_read_to_be_copies() -> None:
     def row(value: float, passage: int, *, is_copy: bool, tells: bool = True) -> Row:
         return Row({"telling": value}, 0, 1, 1.0, tells, passage, is_copy)
 
-    fit = fitting.Fit({"telling": 1.0}, 0.0)
+    def first(rows: list[Row], precision: float) -> float:
+        return threshold(rows, np.array([each.values["telling"] for each in rows]), precision)
+
     copies = [row(9 - n, n, is_copy=True) for n in range(6)]
     others = [row(6.5, 10, is_copy=False), row(6.4, 10, is_copy=False), row(4.5, 11, is_copy=False)]
     silent = [row(99.0, 12, is_copy=False, tells=False)]
 
-    assert threshold(fit, copies + others + silent, precision=1.0) == 7
-    assert threshold(fit, copies + others + silent, precision=0.75) == 4
-    assert threshold(fit, others, precision=0.75) == float("inf")
+    assert first(copies + others + silent, 1.0) == 7
+    assert first(copies + others + silent, 0.75) == 4
+    assert first(others, 0.75) == float("inf")
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def test_a_recorder_keeps_what_lies_on_a_copy(index: tuple[AttributionIndex, Rec
 
     assert lines == text.count("\n") + 1
     assert found[0].first_line == FOREIGN.count("\n")
-    assert set(found[0].values) == set(scale().weights)
+    assert set(found[0].values) == set(scale().names)
     assert not found[0].is_copy
 
 

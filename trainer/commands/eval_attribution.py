@@ -27,7 +27,7 @@ from trainer.evaluation.attribution.checking import (
     in_processes,
 )
 from trainer.evaluation.attribution.formatting import described
-from trainer.evaluation.attribution.others import Other, packages_under
+from trainer.evaluation.attribution.others import Other, files_of, packages_under, roots_under
 from trainer.evaluation.attribution.passages import SCRIPTS
 from trainer.evaluation.attribution.planting import (
     GROUPS,
@@ -172,9 +172,8 @@ def fit_anew(options: argparse.Namespace) -> str:
     counting.count_rarity(read_documents(corpus), tables / rarity.TABLE)
     documents = counting.of_documents(read_documents(corpus))
     named = counting.of_others(progress(packages, "counting the phrases of other packages"))
-    more = counting.of_more(
-        progress(list(packages_under(options.phrases, "tuning")), "counting those of more packages")
-    )
+    roots = progress(roots_under(options.phrases, "tuning"), "counting those of more packages")
+    more = counting.of_more(each for root in roots for each in files_of(root))
     counter = counting.phrases_of(itertools.chain(documents, named, more))
     halves = [counter.phrases(partial(counting.is_not_of_half, half)) for half in (0, 1)]
     phrases.write(counter.phrases(), tables / phrases.TABLE)

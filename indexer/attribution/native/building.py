@@ -13,10 +13,11 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 LEXER, ALIGNER, ROWS, FEATURES, VOTING = "lexer", "aligner", "rows", "features", "voting"
+KINDS = (LEXER, ALIGNER, ROWS, FEATURES, VOTING)
 SOURCE = _HERE / "lexer.c"  # the others beside it
 HASHES = "lexer-hashes.json"  # of the libraries: to load half of one is to die of it
 _EXACT = "-ffp-contract=off"  # numbers are the same to the last bit
-_FLAGS = {LEXER: "", ALIGNER: _EXACT, ROWS: _EXACT, FEATURES: _EXACT, VOTING: _EXACT}
+_FLAGS = {kind: "" if kind == LEXER else _EXACT for kind in KINDS}
 _SOURCES = {
     LEXER: ("lexer.c",),
     ALIGNER: ("aligner.c", "rows.h"),

@@ -7,12 +7,12 @@ copies. Those that were read (adjudication.py) and what packages share of which 
 out of the fit; the threshold is where so many of the warnings on other packages are of copies as read.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,6 @@ from indexer.attribution.counting import Common
 from indexer.attribution.features import features
 from indexer.attribution.judging import (
     INFORMATION,
-    SCALE,
     Thresholds,
     Verdict,
     is_licence,
@@ -33,23 +32,22 @@ from indexer.attribution.judging import (
     may_warn,
 )
 from indexer.attribution.phrases import Phrases
+from indexer.attribution.scoring import SCALE, Matrix, Weights
 from indexer.attribution.tokens import Tokens
+from trainer.evaluation.attribution import regression
 from trainer.evaluation.attribution.adjudication import Read, is_known_copy
 from trainer.evaluation.attribution.counting import half_of
 from trainer.evaluation.attribution.others import Other
 from trainer.evaluation.attribution.planting import Case
 from trainer.evaluation.report import progress
 
-Matrix = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+Scores = npt.NDArray[np.float64]
 
-PRECISION = 0.97  # of warnings on the tuning half's other packages, as read: two points are lost on packages that were never seen
+PRECISION = 0.97  # of warnings on other packages of the tuning half, as read, by weights that were fitted without them
 TOLD_TOO = 2.0  # below a warning's score, what is still worth telling
 _LEAST_SHARE = 0.3
-_NEAR = -3.0  # scores from which rows are fitted again: it is the border that matters
 _KIN = Path(__file__).with_name("kin.json")  # by package, those whose code it shares
-_RIDGE = 1e-3
-_STEPS = 60
+_FOLDS = 6  # of packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ class Row:
     tells: bool  # whether it may be warned of, whatever its score
     passage: int = 0  # those of one passage have one number
     is_copy: bool = False  # as was read
+    package: str = ""
 
 
 @dataclass
@@ -132,7 +131,10 @@ def of_others(
             first, last = min(one.first_line for one in rows), max(one.last_line for one in rows)
             is_copy = is_known_copy("\n".join(written[first : last + 1]), each.package, known)
             is_copy = is_copy or any(_mostly_in(one, *span) for one in rows for span in copied)
-            found += [replace(one, passage=passages, is_copy=is_copy) for one in rows]
+            found += [
+                replace(one, passage=passages, is_copy=is_copy, package=each.package)
+                for one in rows
+            ]
             passages += 1
         lines += len(written)
     return found, lines
@@ -157,67 +159,39 @@ def _mostly_in(row: Row, first: int, last: int) -> bool:
     return 2 * shared > min(row.last_line - row.first_line, last - first) + 1
 
 
-class Fit(NamedTuple):
-    """What was fitted."""
-
-    weights: dict[str, float]
-    intercept: float
-
-    def scores(self, rows: Sequence[Row]) -> Matrix:
-        names = list(self.weights)
-        values = np.array([[each.values[name] for name in names] for each in rows])
-        scores: Matrix = values @ np.array(list(self.weights.values())) + self.intercept
-        return scores
-
-
-def fitted(copies: Sequence[Row], others: Sequence[Row]) -> Fit:
-    """The weights: fitted to all rows, then again to those near the border."""
+def fitted(copies: Sequence[Row], others: Sequence[Row]) -> Weights:
+    """The weights, of which what was read to be a copy says nothing."""
     names = sorted(copies[0].values)
     bad = [each for each in others if not each.is_copy]
-    found = _fitted(copies, bad, names)
-    near_copies, near = _near(copies, found), _near(bad, found)
-    return _fitted(near_copies, near, names) if near_copies and near else found
+    return regression.fitted(_values(copies, names), _values(bad, names), names)
 
 
-def _near(rows: Sequence[Row], fit: Fit) -> list[Row]:
-    return [row for row, score in zip(rows, fit.scores(rows), strict=True) if score > _NEAR]
+def _values(rows: Sequence[Row], names: Sequence[str]) -> Matrix:
+    return np.array([[each.values[name] for name in names] for each in rows])
 
 
-def _fitted(copies: Sequence[Row], others: Sequence[Row], names: Sequence[str]) -> Fit:
-    good, bad = (
-        np.array([[each.values[name] for name in names] for each in rows])
-        for rows in (copies, others)
-    )
-    weights = regress(good, bad)
-    found = zip(names, np.round(weights[:-1], 4).tolist(), strict=True)
-    return Fit(dict(found), round(float(weights[-1]), 4))
+def unseen_scores(copies: Sequence[Row], others: Sequence[Row]) -> Scores:
+    """The scores of others by weights that were fitted without their packages: what is flagged in those of nobody's fit."""
+    folds = np.array([fold_of(each.package) for each in others])
+    scores = np.zeros(len(others))
+    for fold in range(_FOLDS):
+        rest = [each for each, its in zip(others, folds, strict=True) if its != fold]
+        of_it = [each for each, its in zip(others, folds, strict=True) if its == fold]
+        if of_it:
+            weights = fitted(copies, rest)
+            scores[folds == fold] = weights.scores(_values(of_it, weights.names))
+    return scores
 
 
-def regress(good: Matrix, bad: Matrix) -> Matrix:
-    """Logistic regression with a little ridge, by Newton's steps: the weights, the intercept last."""
-    every = np.concatenate([good, bad])
-    mean, spread = every.mean(axis=0), every.std(axis=0) + 1e-9
-    columns = np.column_stack([(every - mean) / spread, np.ones(len(every))])
-    wanted = np.concatenate([np.ones(len(good)), np.zeros(len(bad))])
-    ridge = _RIDGE * len(every) * np.eye(columns.shape[1])
-    ridge[-1, -1] = 0
-    weights = np.zeros(columns.shape[1])
-    for _ in range(_STEPS):
-        likely = 1 / (1 + np.exp(-np.clip(columns @ weights, -30, 30)))
-        slope = columns.T @ (wanted - likely) - ridge @ weights
-        curve = (columns * (likely * (1 - likely))[:, None]).T @ columns + ridge
-        step = np.linalg.solve(curve, slope)
-        weights = weights + step
-        if np.abs(step).max() < 1e-6:
-            break
-    plain = weights[:-1] / spread
-    return np.append(plain, weights[-1] - plain @ mean)
+def fold_of(package: str) -> int:
+    """What is published under one scope is one package."""
+    return hashlib.sha256(package.split("/")[0].encode()).digest()[3] % _FOLDS
 
 
-def threshold(fit: Fit, others: Sequence[Row], precision: float = PRECISION) -> float:
+def threshold(others: Sequence[Row], scores: Scores, precision: float = PRECISION) -> float:
     """The lowest score from which so many of the passages that may be warned of were read to be copies."""
     best: dict[int, tuple[float, bool]] = {}
-    for row, score in zip(others, fit.scores(others).tolist(), strict=True):
+    for row, score in zip(others, scores.tolist(), strict=True):
         if row.tells:
             best[row.passage] = max(
                 best.get(row.passage, (-np.inf, row.is_copy)), (score, row.is_copy)
@@ -237,22 +211,21 @@ def written(copies: Sequence[Row], others: Sequence[Row], lines: int, to: Path) 
         raise ValueError(
             "there is nothing to fit on: neither copies nor other code led to segments"
         )
-    fit = fitted(copies, others)
-    warning = threshold(fit, others)
+    weights = fitted(copies, others)
+    warning = threshold(others, unseen_scores(copies, others))
     known = Counter(row.is_copy for row in {each.passage: each for each in others}.values())
     said = (
         f"{len(copies)} copies and {known[False]} passages of {lines} other lines, without {known[True]} that were "
         f"read to be copies; warnings from where {PRECISION} of those on other packages are of copies"
     )
-    value: dict[str, Any] = {
-        "weights": fit.weights,
-        "intercept": fit.intercept,
+    value = weights.as_json() | {
         "warning": warning,
         "information": round(warning - TOLD_TOO, 2),
         "fitted_on": said,
     }
     to.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-    rows = [f"  {name:18} {weight:8.3f}" for name, weight in fit.weights.items()]
+    alone = zip(weights.names, weights.alone, strict=True)
+    rows = [f"  {name:18} {weight:8.3f}" for name, weight in alone]
     return "\n".join([f"fitted on {said}", *rows, f"warning from {warning}", f"written to {to}"])
 
 

@@ -41,15 +41,23 @@ def packages_under(folders: Iterable[Path], split: str) -> Iterator[Other]:
     A folder holds packages by name, `@scope__name` for those of a scope, as far as they are of the split.
     Of each package files are taken in the order of a hash of their path.
     """
-    for folder in folders:
-        for root in sorted(each for each in folder.iterdir() if each.is_dir()):
-            package = root.name.replace("__", "/") if root.name.startswith("@") else root.name
-            if is_in(package, split):
-                yield from _files_of(package, root)
+    for root in roots_under(folders, split):
+        yield from files_of(root)
 
 
-def _files_of(package: str, root: Path) -> Iterator[Other]:
-    lines = 0
+def roots_under(folders: Iterable[Path], split: str) -> list[Path]:
+    """The folders of the packages, likewise."""
+    roots = (each for folder in folders for each in sorted(folder.iterdir()) if each.is_dir())
+    return [each for each in roots if is_in(_package(each), split)]
+
+
+def _package(root: Path) -> str:
+    return root.name.replace("__", "/") if root.name.startswith("@") else root.name
+
+
+def files_of(root: Path) -> Iterator[Other]:
+    """The code that the package in a folder wrote itself."""
+    package, lines = _package(root), 0
     for path in sorted(root.rglob("*"), key=lambda each: _order(each.relative_to(root))):
         language = language_of(path.name)
         inside = path.relative_to(root)
