@@ -20,7 +20,7 @@ def named_in(folder: Path) -> list[str]:
 def own_packages(path: Path) -> frozenset[str]:
     """The names that the manifests around a file or folder give its project, up to the repository's root."""
     start = path.absolute()
-    return names_around(str(start if start.is_dir() else start.parent), level)
+    return names_around(str(start if start.is_dir() else start.parent))
 
 
 class Level(NamedTuple):
@@ -34,11 +34,11 @@ def level(folder: str) -> Level:
     return Level(tuple(_names(folder)), os.path.exists(os.path.join(folder, ".git")))
 
 
-def names_around(folder: str, level: Callable[[str], Level]) -> frozenset[str]:
-    """The same of an absolute path; who asks for many gives a `level` that remembers."""
+def names_around(folder: str, told: Callable[[str], Level] = level) -> frozenset[str]:
+    """The same of an absolute path; who asks for many gives a `told` that remembers."""
     found: set[str] = set()
     for each in _upwards(folder):
-        said = level(each)
+        said = told(each)
         found.update(said.names)
         if said.is_root:
             break

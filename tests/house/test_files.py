@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
+from engine.native import building as kernels
+from indexer.attribution.native import building as comparing
 from tests.support.repository import ROOT, all_files, modules, name_of, text_files
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 LONGEST_MODULE = 400  # lines; the median should stay near 150
 AVOIDED_NAMES = {
@@ -112,3 +116,12 @@ def test_no_file_is_too_large_for_a_repository() -> None:
     ] == []
     assert all(size < 50_000_000 for size in weights.values()), "hosts refuse or warn above 50 MB"
     assert sum(weights.values()) < 110_000_000
+
+
+@pytest.mark.parametrize("building", [kernels, comparing], ids=["engine", "indexer"])
+def test_what_is_compiled_is_not_kept(building: ModuleType) -> None:
+    ignored = (ROOT / ".gitignore").read_text().split()
+    folder = f"/{building.SOURCE.parent.relative_to(ROOT).as_posix()}"
+
+    for name in (*building.libraries("x86_64"), building.HASHES):
+        assert any(fnmatch(f"{folder}/{name}", each) for each in ignored), name
