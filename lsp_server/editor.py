@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -10,7 +11,7 @@ from lsprotocol import types
 from lsp_server import protocol, wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from pygls.lsp.server import LanguageServer
 
@@ -56,22 +57,16 @@ class Editor:
     async def apply(self, edit: types.WorkspaceEdit) -> bool:
         """Change documents; whether that was done."""
         wish = types.ApplyWorkspaceEditParams(edit)
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                done = await self._server.workspace_apply_edit_async(wish)
-        except Exception as error:  # noqa: BLE001 -- then nothing is changed
-            wire.report(error)
-            return False
-        return bool(done.applied)
+        async with _answering():
+            done = await self._server.workspace_apply_edit_async(wish)
+            return bool(done.applied)
+        return False
 
     async def show_document(self, uri: str, selection: types.Range) -> None:
         """Bring a document to the front, with some of it selected."""
         wish = types.ShowDocumentParams(uri, take_focus=True, selection=selection)
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await self._server.window_show_document_async(wish)
-        except Exception as error:  # noqa: BLE001 -- an editor that cannot has said so to its user
-            wire.report(error)
+        async with _answering():  # an editor that cannot has said so to its user
+            await self._server.window_show_document_async(wish)
 
     def log(self, message: str) -> None:
         self._server.window_log_message(types.LogMessageParams(types.MessageType.Info, message))
@@ -83,55 +78,46 @@ class Editor:
 
     async def configuration(self, section: str) -> Any:
         """What the editor has set under a section, or None where it does not say."""
-        item = types.ConfigurationItem(section=section)
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                answers = await self._server.workspace_configuration_async(
-                    types.ConfigurationParams([item])
-                )
-        except Exception as error:  # noqa: BLE001 -- an editor that refuses has no settings
-            wire.report(error)
-            return None
-        return answers[0] if answers else None
+        wish = types.ConfigurationParams([types.ConfigurationItem(section=section)])
+        async with _answering():
+            answers = await self._server.workspace_configuration_async(wish)
+            return answers[0] if answers else None
+        return None
 
     async def refresh_diagnostics(self) -> None:
         """There are others than the editor has asked for."""
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await self._server.workspace_diagnostic_refresh_async(None)
-        except Exception as error:  # noqa: BLE001 -- it asks again after the next edit
-            wire.report(error)
+        async with _answering():  # or else it asks again after the next edit
+            await self._server.workspace_diagnostic_refresh_async(None)
 
     async def refresh_lenses(self) -> None:
         """Likewise, above accepted text."""
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await self._server.workspace_code_lens_refresh_async(None)
-        except Exception as error:  # noqa: BLE001 -- it asks again after the next edit
-            wire.report(error)
+        async with _answering():
+            await self._server.workspace_code_lens_refresh_async(None)
 
     async def register(self, identity: str, method: str, options: Any = None) -> None:
         """Ask the editor to send us a method that it lets servers ask for at run time."""
         wish = types.Registration(id=identity, method=method, register_options=options)
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await self._server.client_register_capability_async(
-                    types.RegistrationParams([wish])
-                )
-        except Exception as error:  # noqa: BLE001 -- then it is not sent, and we do without
-            wire.report(error)
+        async with _answering():  # or else it is not sent, and we do without
+            await self._server.client_register_capability_async(types.RegistrationParams([wish]))
 
     async def progress(self, token: str, title: str) -> Progress | None:
         """Begin a progress bar; None where the editor shows none."""
         bar = self._server.work_done_progress
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await bar.create_async(token)
-        except Exception as error:  # noqa: BLE001 -- the work goes on without a bar
-            wire.report(error)
-            return None
-        bar.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=False))
-        return Progress(self._server, token)
+        async with _answering():
+            await bar.create_async(token)
+            bar.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=False))
+            return Progress(self._server, token)
+        return None
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[None]:
+    """Wait for an answer, but not long; what an editor refuses or fails to do is logged, and left."""
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            yield
+    except Exception as error:  # noqa: BLE001 -- no editor stops the server
+        wire.report(error)
 
 
 class Progress:
