@@ -38,6 +38,7 @@ FEWEST_MATCHED = 30  # written tokens, for a segment to say anything at all
 _MIN_SEGMENT = 14  # matched tokens below which a segment is not worth judging
 _GAP_COST = 0.35  # of a token in a gap: a segment is about as dense as a judgement asks
 _PROSE_COST = 0.25  # of a word of prose in a gap
+_ASKEW = 1.5  # how much more a segment has to have that has not half of what is equal
 _ENOUGH_CODE = 40  # tokens of code that stand without their prose
 _GRAM = 6
 _ENOUGH_EXACT = 0.9  # share of the abstract segments that leaves nothing to ask
@@ -121,10 +122,17 @@ def straightened(found: list[Segment], straights: list[Segment]) -> list[Segment
     """
     for straight in straights:
         rivals = [each for each in found if _overlap(each, straight) > 0]
-        if all(_weight(each) < straight.exact * straight.exact_share for each in rivals):
+        if all(_yields(each, straight) for each in rivals):
             found = [each for each in found if each not in rivals]
             found.append(straight)
     return sorted(found, key=lambda each: each.text_start)
+
+
+def _yields(one: Segment, straight: Segment) -> bool:
+    """Whether the exact ids tell more. Of a table a shifted alignment is a renaming of each row, as long as the table."""
+    most = straight.exact * straight.exact_share
+    is_askew = 2 * one.exact < straight.exact
+    return _weight(one) < (_ASKEW * most if is_askew else most)
 
 
 def _segments(

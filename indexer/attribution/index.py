@@ -109,10 +109,11 @@ class AttributionIndex:
     ) -> list[Match]:
         """The matches of a whole text, in its order.
 
-        Without a language the path tells it, and without both the text is read in the way that finds most.
+        Without a language the path tells it, or a script's first line, and without any the text is read in the
+        way that finds most.
         What stands as well in one of the `own` packages, the project's own by name, is no match.
         """
-        language = language or language_as_checked(path)
+        language = language or language_as_checked(path, text)
         found: list[Match] = []
         for reading, family in self._readings(text, language):
             names = names_in(reading, folds=family.folds)

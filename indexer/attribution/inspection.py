@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from indexer.attribution.embedded import language_as_checked
+from indexer.attribution.embedded import HOLDING, language_as_checked
 from indexer.attribution.federation import open_indexes
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.index import AttributionIndex
@@ -94,8 +94,9 @@ def inspect_text(
         text = decoded(data)
     except NoText as error:
         return Inspection(path, skipped=str(error))
-    language = language or language_as_checked(path)
-    if is_minified(text, language):
+    language = language or language_as_checked(path, text)
+    # A line of a document may be a paragraph, or the picture that a cell shows.
+    if language not in HOLDING and is_minified(text, language):
         return Inspection(path, skipped="minified")
     matches = index.check_document(text, language=language, path=path, own=around.own)
     reported = around.ignores.reported(matches, text)

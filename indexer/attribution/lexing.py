@@ -20,6 +20,11 @@ from indexer.attribution.native.building import library
 from indexer.attribution.patterns import PatternLexer
 from indexer.attribution.tokens import ARGUMENT, NAME, Reading, Tokens, joined
 
+# What web pages and word processors indent with in place of a space, and what is not seen at all, in UTF-8.
+_BLANKS = re.compile(
+    rb"\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8b\xaf]|\xe2\x81\x9f|\xe3\x80\x80|\xef\xbb\xbf"
+)
+
 
 def unify_line_ends(text: str) -> str:
     """Every line end as one line feed; the number of lines stays what an editor counts."""
@@ -40,7 +45,9 @@ class Lexer:
         return self.read_data(unify_line_ends(text).encode("utf-8", "surrogatepass"))
 
     def read_data(self, data: bytes) -> Reading:
-        """The same of a text in UTF-8 with unified line ends."""
+        """The same of a text in UTF-8 with unified line ends. Blanks of other kinds are read as spaces."""
+        if not data.isascii():
+            data = _BLANKS.sub(lambda blank: b" " * len(blank[0]), data)
         parts = _parts(data, self._family)
         return joined([_reader(each.family).read(each.data) for each in parts])
 

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,26 +11,23 @@ from indexer.attribution.alignment import FEWEST_MATCHED, Segment
 from indexer.attribution.candidates import Names
 from indexer.attribution.catalogue import File, plain_name
 from indexer.attribution.counting import Common, common
+from indexer.attribution.emitted import is_emitted
 from indexer.attribution.generated import TOP, is_generated
 from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Verdict
 from indexer.attribution.library import REPEATS, Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.occurrences import Hits
+from indexer.attribution.portions import Part, is_among, parts_of, widened
 from indexer.attribution.regions import Chain, chains
 from indexer.attribution.spans import Found, Span, beside, trimmed, united, whole_lines
 from indexer.attribution.tokens import PROSE, Tokens
 from indexer.attribution.voting import CHUNK_LINES, STRETCH_TOKENS, Shared
 
-# How far past its hits a text is aligned, in tokens, and the source before and after, in lines: a last gram itself
-# spans some. Nothing lies further beside a hit than a window and a gram.
-_AROUND, _LITTLE = (120, 24, 47), (24, 4, 12)
-_MAX_TOKENS = 6000  # of a text aligned at once: the aligner's memory grows with the square
 _MIN_HITS = 2  # that make a chain; one alone is heard beside the names
 _SETTLED = 3  # places known for a stretch of text after which more are only counted
 _WEAK = 0.5  # a chain that covers less than this share of a known match is not worth aligning
 _NAMED_MARGIN = 64  # tokens around a stretch whose names are found, and lines around the chunks
 _NAMED_LINES = 12
-_NEARLY = 0.75
 _NAMED_ALIKE = 2  # places that are tried for one stretch
 _BESIDE = 8  # lines around a source that may belong to it
 _SHOWN = 2  # other places that a match names
@@ -55,16 +51,6 @@ class Question:
     own: frozenset[str] = frozenset()  # packages, by plain name, whose text this may be itself
 
 
-class Part(NamedTuple):
-    """What to align with what. Ends are excluded."""
-
-    start: int  # tokens of the text
-    end: int
-    first_line: int  # lines of the source
-    last_line: int
-    covered: int = 0  # tokens under hits
-
-
 def find(
     question: Question, library: Library, judge: Judge, cancelled: Callable[[], bool]
 ) -> list[Match]:
@@ -79,8 +65,8 @@ def find(
     shared = library.sharing(votes, hits)
     along = chains(tokens, hits, library.catalogue, min_hits=_MIN_HITS)
     search.along(_ranked(along, shared, library))
-    search.by_names(shared)
     search.repeats(hits)
+    search.by_names(shared)
     return _matches(question, search.found, search.surplus, library)
 
 
@@ -104,7 +90,7 @@ class _Search:
         for chain in candidates:
             if self.cancelled():
                 return
-            rivals = [each for each in self.found if _share_inside(chain, each) >= 0.8]
+            rivals = [each for each in self.found if _accounts_for(each, chain)]
             if rivals and chain.covered < _WEAK * max(each.covered for each in rivals):
                 continue
             own = self._is_of_own(chain)
@@ -113,8 +99,8 @@ class _Search:
             elif rivals or own or not _is_settled(chain, tried):
                 tried.append(chain)
                 file = self.library.catalogue.file(chain.file)
-                for hits in _parts(chain):
-                    if not (again and _is_among(hits, self.followed.get(chain.file, ()))):
+                for hits in parts_of(chain):
+                    if not (again and is_among(hits, self.followed.get(chain.file, ()))):
                         self.found += self._along_here(hits, file)
 
     def by_names(self, candidates: Iterable[Shared]) -> None:
@@ -125,9 +111,12 @@ class _Search:
                 self.question.new and any(each.weight[0] for each in self.found)
             ):
                 return
-            if self._concerns(shared) and not any(_covers(each, shared) for each in self.found):
-                file, part = _place(shared, len(self.question.tokens), self.library)
-                if not _is_among(part, self.aligned.get(file.number, ())):
+            tokens = len(self.question.tokens)
+            if self._concerns(shared) and not any(
+                _covers(each, shared, tokens) for each in self.found
+            ):
+                file, part = _place(shared, tokens, self.library)
+                if not is_among(part, self.aligned.get(file.number, ())):
                     self.found += self._judged(part, file)
 
     def repeats(self, hits: Hits) -> None:
@@ -165,10 +154,10 @@ class _Search:
         A text may have a passage twice, or two of a file in another order.
         """
         self.followed.setdefault(file.number, []).append(hits)
-        found = list(self._judged(_widened(hits, len(self.question.tokens)), file))
+        found = list(self._judged(widened(hits, len(self.question.tokens)), file))
         yield from found
         if found and not any(_share_inside(hits, each) >= 0.5 for each in found):
-            yield from self._judged(_widened(hits, len(self.question.tokens), little=True), file)
+            yield from self._judged(widened(hits, len(self.question.tokens), little=True), file)
 
     def _judged(self, part: Part, file: File) -> Iterator[Found]:
         tokens = self.question.tokens
@@ -186,6 +175,11 @@ class _Search:
 
 def _is_own(file: File, question: Question) -> bool:
     return plain_name(file.package.name) in question.own
+
+
+def _accounts_for(found: Found, chain: Chain) -> bool:
+    """Whether a finding has what is under a chain: of one copy in the gap of another it has nothing."""
+    return _share_inside(chain, found) >= 0.8 and found.holds(chain.start, chain.end)
 
 
 def _share_inside(chain: Chain | Part, found: Found) -> float:
@@ -235,20 +229,11 @@ def _best_of(shared: Iterable[Shared]) -> Iterator[Shared]:
             yield each
 
 
-def _covers(found: Found, shared: Shared) -> bool:
-    """Whether most of a stretch lies in a finding."""
-    end = shared.start + STRETCH_TOKENS
-    return 2 * (min(found.end, end) - max(found.start, shared.start)) > STRETCH_TOKENS
-
-
-def _is_among(part: Part, others: Iterable[Part]) -> bool:
-    """Whether nearly all of this is a part of one of those, of the same file."""
-    return any(
-        min(part.end, other.end) - max(part.start, other.start) >= _NEARLY * (part.end - part.start)
-        and min(part.last_line, other.last_line) - max(part.first_line, other.first_line)
-        >= _NEARLY * (part.last_line - part.first_line)
-        for other in others
-    )
+def _covers(found: Found, shared: Shared, tokens: int) -> bool:
+    """Whether most of a stretch, of which the last one may be short, lies in a finding."""
+    start, end = shared.start, min(tokens, shared.start + STRETCH_TOKENS)
+    inside = min(found.end, end) - max(found.start, start)
+    return 2 * inside > end - start and found.holds(start, end)
 
 
 def _place(shared: Shared, tokens: int, library: Library) -> tuple[File, Part]:
@@ -264,31 +249,6 @@ def _place(shared: Shared, tokens: int, library: Library) -> tuple[File, Part]:
     return file, part
 
 
-def _parts(chain: Chain) -> Iterator[Part]:
-    """Where the hits of a chain lie, cut where it is too long to be aligned at once."""
-    positions, lines = chain.positions, chain.lines
-    first = 0
-    while first < len(positions):
-        last = first
-        while last + 1 < len(positions) and positions[last + 1] - positions[first] < _MAX_TOKENS:
-            last += 1
-        here = lines[first : last + 1]
-        end = chain.end if last + 1 == len(positions) else positions[last + 1]
-        yield Part(positions[first], end, min(here), max(here) + 1, chain.covered)
-        first = last + 1
-
-
-def _widened(hits: Part, tokens: int, *, little: bool = False) -> Part:
-    """Hits with what lies around them; or with so little that no other passage fits in."""
-    margin, before, after = _LITTLE if little else _AROUND
-    return hits._replace(
-        start=max(0, hits.start - margin),
-        end=min(tokens, hits.end + margin),
-        first_line=max(0, hits.first_line - before),
-        last_line=hits.last_line + after,
-    )
-
-
 def _matches(
     question: Question, found: Sequence[Found], surplus: Sequence[Chain], library: Library
 ) -> list[Match]:
@@ -302,7 +262,8 @@ def _matches(
     whole = united(found, tokens)
     for each in sorted(whole, key=lambda each: (each.weight, -each.file.number), reverse=True):
         for number, lead in enumerate(leads):
-            if min(each.end, lead.end) - max(each.start, lead.start) > (each.end - each.start) // 2:
+            inside = min(each.end, lead.end) - max(each.start, lead.start)
+            if inside > (each.end - each.start) // 2 and lead.holds(each.start, each.end):
                 if (
                     each.file.number != lead.file.number
                     and each.weight[1] >= _AS_GOOD * lead.weight[1]
@@ -324,11 +285,12 @@ def _matches(
         )
         shown = _of_other_packages(lead, as_well)[:_SHOWN]
         span = _lines(lead, question, written)
+        within = span.first - question.skipped, span.last + 1 - question.skipped
         matches.append(
             Match(
                 start_line=span.first + 1,
                 end_line=span.last + 1,
-                tier=_tier(lead, question, library),
+                tier=_tier(lead, question, library, written[slice(*within)]),
                 kind=lead.verdict.kind,
                 similarity=lead.verdict.similarity,
                 matched_tokens=lead.verdict.matched,
@@ -340,12 +302,15 @@ def _matches(
     return sorted(matches, key=lambda each: (each.start_line, each.end_line))
 
 
-def _tier(found: Found, question: Question, library: Library) -> str:
-    """What programs write is alike whoever runs them: of a copy it speaks only as a whole, and not to the program."""
+def _tier(found: Found, question: Question, library: Library, lines: Sequence[str]) -> str:
+    """What programs write is alike whoever runs them: of a copy it speaks only as a whole, and not to the program.
+
+    The helpers of compilers, which everybody's output has, speak of none.
+    """
     verdict = found.verdict
     if verdict.tier == WARNING:
         sides = question.generated, is_generated(library.lines(found.file, 0, TOP))
-        if all(sides) or (any(sides) and verdict.kind != VERBATIM):
+        if all(sides) or (any(sides) and verdict.kind != VERBATIM) or is_emitted(lines):
             return INFORMATION
     return verdict.tier
 

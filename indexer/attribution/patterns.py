@@ -45,13 +45,16 @@ _ABSTRACT = {
     NAME: NAME_ID, ARGUMENT: NAME_ID, CALLED: NAME_ID, NUMBER: NUMBER_ID, STRING: STRING_ID,
 }  # fmt: skip
 _NOTHING = -1  # the kind of what stands before the first token, and after the last
-_LINE_FEED = ord("\n")
+_LINE_FEED, _BACKSLASH = b"\n\\"
 _CALL, _EQUALS = bytes_id(b"("), bytes_id(b"=")
 _ROUND = {_CALL, bytes_id(b")")}
 
 _WORD = rb"[A-Za-z_0-9\x80-\xff]"
 _NO_WORD = rb"(?![A-Za-z_0-9\x80-\xff])"
 _PROSE = re.compile(_WORD + rb"++|\n")
+_SAID = re.compile(
+    rb"\\[^\n]|" + _WORD + rb"++|\n"
+)  # in a string, where a backslash takes the next byte with it
 _CHANGED = re.compile(rb"\\(?:\n|n|'|\")")
 _CHANGES = {b"\\\n": b"", b"\\n": b"\n", b"\\'": b"'", b'\\"': b'"'}
 _ENDS_LINE = re.compile(rb"[ \t\r\f\v;\\]*+(?:[\n#]|\Z)")
@@ -239,19 +242,24 @@ class _Found:
             self._dropped, self._fresh, self._before = 0, False, STRING
             return
         self.add(STRING, _string_id(self.data[inside:outside]), start, end)
+        if outside - inside > _HEAD:  # of which the id does not tell
+            self._line += self.data.count(b"\n", start, inside)
+            self._add_prose(inside, outside, _SAID)
+            start = outside
         self._line += self.data.count(b"\n", start, end)
 
     def _is_docstring(self, end: int) -> bool:
         expected = self._before in (OPEN, COMMA, MARK, DOT, STRING)
         return self._fresh and not expected and bool(_ENDS_LINE.match(self.data, end))
 
-    def _add_prose(self, start: int, end: int) -> None:
-        for match in _PROSE.finditer(self.data, start, end):
-            if match.group() == b"\n":
+    def _add_prose(self, start: int, end: int, pattern: re.Pattern[bytes] = _PROSE) -> None:
+        for match in pattern.finditer(self.data, start, end):
+            word = match.group()
+            if word == b"\n":
                 self._line += 1
-            else:
+            elif word[0] != _BACKSLASH:
                 self.tokens.append(
-                    _Token(PROSE, bytes_id(match.group()), self._line, match.start(), match.end())
+                    _Token(PROSE, bytes_id(word), self._line, match.start(), match.end())
                 )
 
 

@@ -96,6 +96,9 @@ def name(first, second: int = 1_000, *rest, **more) -> "Result":
     """Prose."""
     total = f"a {first!r}" "b" + r'c\\d' if first else [len(x) for x in rest if x.attribute >= 1.5e-3,]
     return self.call(total, format=format, print(total)); café = `t ${x} u`
+query = """
+    select one, two,\\tthree from four where five = 6 and seven is\u00a0not null order by eight
+"""
 export const f = (a, b) => { /* c */ return a / b > 2 ? /re[/]/g.test(a?.b) : "it\\'s" !== `x`; } // d
 '''
 

@@ -1,16 +1,18 @@
 """Which files of some folders are worth checking. There may be many: paths are text, which costs a third."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from indexer.attribution.embedded import language_as_checked
 from indexer.git import listed
-from indexer.languages import NOTEBOOK_ENDING, language_of
 
 _SKIPPED_FOLDERS = frozenset(
     {".footnote", ".git", ".hg", ".svn", "node_modules", "__pycache__", ".tox", ".nox", ".eggs"}
 )
 _ENVIRONMENT = "pyvenv.cfg"
+_BEGINNING = 200  # bytes of a file without an ending, in which it says whose script it is
 _HERE = os.path.join(os.curdir, "")
 
 
@@ -19,8 +21,9 @@ class NoSuchFile(Exception):
 
 
 def files_of(paths: Sequence[str], *, ignoring: bool = True) -> Iterator[str]:
-    """The files to check: those named, and of folders those in a language of the corpus.
+    """The files to check: those named, and of folders those in a language that is known.
 
+    The name tells it, or of a script without an ending the first line.
     Version control, installed packages, virtual environments and links are left out, and what git ignores
     unless not `ignoring`. Raises NoSuchFile before any is told.
     """
@@ -63,7 +66,7 @@ def _listed(folder: Path, names: Iterable[str]) -> Iterator[str]:
             inner = _files_under if os.path.exists(os.path.join(path, ".git")) else _walked
             yield from inner(Path(path), ignoring=True)
         # Git also lists what was deleted a moment ago.
-        elif _is_checked(name) and os.path.exists(path):
+        elif _is_checked(name, path) and os.path.exists(path):
             yield path
 
 
@@ -82,8 +85,10 @@ def _walked(folder: Path, *, ignoring: bool) -> Iterator[str]:
             else:
                 entered.append(name)
         folders[:] = entered
-        paths = (_inside(parent, name) for name in sorted(files) if _is_checked(name))
-        yield from (path for path in paths if not os.path.islink(path))
+        for name in sorted(files):
+            path = _inside(parent, name)
+            if _is_checked(name, path) and not os.path.islink(path):
+                yield path
     yield from closed  # a folder that nobody may read is told among what was not checked
 
 
@@ -91,5 +96,21 @@ def _inside(folder: str | Path, name: str) -> str:
     return os.path.join(folder, name).removeprefix(_HERE)
 
 
-def _is_checked(name: str) -> bool:
-    return bool(language_of(name)) or name.lower().endswith(NOTEBOOK_ENDING)
+def _is_checked(name: str, path: str) -> bool:
+    return bool(language_as_checked(name)) or (
+        "." not in os.path.basename(name) and _is_script(path)
+    )
+
+
+def _is_script(path: str) -> bool:
+    """Whether a file's first line names an interpreter; one that cannot be read may, and is told as such later."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):  # to open a pipe would wait for its writer
+            return False
+        with open(path, "rb", buffering=0) as stream:
+            beginning = stream.read(_BEGINNING)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return bool(language_as_checked(path, beginning.decode("utf-8-sig", "replace")))

@@ -37,6 +37,7 @@ _SAYS[[NAME, ARGUMENT, NUMBER, STRING, PROSE]] = True
 # What stands on a line for itself without being a token: round brackets, and the marks of prose.
 _CLOSING = re.compile(r"[ \t]*[)(;,\\][ \t)(;,\\]*")
 _OPENING = re.compile(r"[ \t]*(?:[rRuU]?\"\"\"|[rRuU]?'''|/\*+!?)[ \t(]*")
+_HELD = 4  # tokens of a stretch, of which one has to match
 _ENDING = re.compile(r"[ \t]*(?:\"\"\"|'''|\*+/)[ \t)(;,\\]*")
 
 
@@ -69,6 +70,11 @@ class Found:
     @property
     def source(self) -> Span:
         return Span(int(self.lines.min()), int(self.lines.max()))
+
+    def holds(self, start: int, end: int) -> bool:
+        """Whether it matches something from one token to another, and does not just pass over what is there."""
+        first, last = np.searchsorted(self.tokens, (start, end)).tolist()
+        return bool(_HELD * (last - first) >= end - start)
 
     def part(self, pairs: npt.NDArray[np.bool_], tokens: Tokens) -> "Found":
         """What of it is left with some of its pairs."""

@@ -34,6 +34,10 @@ _PATIENCE_S = 2.0  # from which a bar tells that something is going on
 _NAMED = 10  # files not checked that are named one by one
 _FAILING = {"copyleft": {COPYLEFT, UNKNOWN}, "unknown": {UNKNOWN}}
 _STDIN = "-"
+_NOTHING = (
+    "nothing to check there: in folders, files with the ending of a language and scripts "
+    "with a #! line are checked; name any other file itself"
+)
 _EPILOG = """\
 exit code: 0 nothing found, 1 something found (see --fail-on), 2 an error.
 
@@ -70,8 +74,11 @@ def main(argv: list[str]) -> int:
         return 2
     _tell_skipped(inspections)
     if arguments.format == "text":
+        took = datetime.now(UTC) - started
+        nothing = not inspections and arguments.changed_since is None
         print(
-            f"footnote check: {_summary(inspections, datetime.now(UTC) - started)}", file=sys.stderr
+            f"footnote check: {_NOTHING if nothing else _summary(inspections, took)}",
+            file=sys.stderr,
         )
     return code
 

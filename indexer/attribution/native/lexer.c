@@ -341,11 +341,12 @@ static void push(lexer *it, int kind, uint64_t id, int64_t start, int64_t end) {
     it->before = kind;
 }
 
-static void push_prose(lexer *it, int64_t at, int64_t end) {
+static void push_prose(lexer *it, int64_t at, int64_t end, int escapes) {
     const uint8_t *text = it->text, *stop = text + it->size;
     columns *out = &it->out;
     while (at < end) {
         if (!is_word(text[at])) {
+            at += escapes && text[at] == '\\' && at + 1 < end && text[at + 1] != '\n';
             it->line += text[at] == '\n';
             at++;
             continue;
@@ -376,6 +377,11 @@ static int is_docstring(const lexer *it, int64_t end) {
            before != STRING && ends_line(it, end);
 }
 
+static void pass_lines(lexer *it, int64_t at, int64_t end) {
+    for (int64_t i = line_feed(it, at, end); i < end; i = line_feed(it, i + 1, end)) it->line++;
+}
+
+/* What a long string says (a message, a shader, a query) is somebody's too: its words follow it. */
 static void push_string(lexer *it, int64_t at, extent of) {
     if (it->n && it->out.kinds[it->n - 1] == PREFIX && it->out.ends[it->n - 1] == at) {
         it->n--;
@@ -384,14 +390,19 @@ static void push_string(lexer *it, int64_t at, extent of) {
         it->before = it->was_before;
     }
     if (it->family->docstrings && is_docstring(it, of.end)) {
-        push_prose(it, of.inside, of.outside);
+        push_prose(it, of.inside, of.outside, 0);
         it->before = STRING;
         it->fresh = 0;
         it->dropped = 0;
         return;
     }
     push(it, STRING, string_id(it, of), at, of.end);
-    for (int64_t i = line_feed(it, at, of.end); i < of.end; i = line_feed(it, i + 1, of.end)) it->line++;
+    if (of.outside - of.inside > HEAD) {
+        pass_lines(it, at, of.inside);
+        push_prose(it, of.inside, of.outside, 1);
+        at = of.outside;
+    }
+    pass_lines(it, at, of.end);
 }
 
 /* The span that begins here, if one does, and its rule. */
@@ -421,7 +432,7 @@ static void take_span(lexer *it, const span *rule, int64_t at, extent of) {
     if (rule->kind == STRING)
         push_string(it, at, of);
     else if (rule->kind == COMMENT)
-        push_prose(it, at, of.end);
+        push_prose(it, at, of.end, 0);
     else
         push(it, rule->kind, hashed(it->text + at, of.end - at, it->text + it->size, 0), at, of.end);
 }

@@ -47,6 +47,19 @@ def test_inconsistent_renaming_is_told_from_consistent_renaming() -> None:
     assert segment.consistency < 0.7
 
 
+def test_rows_of_a_table_are_aligned_with_themselves() -> None:
+    rows = [
+        f"{word.upper()}_{number} = {number * 7}\n"
+        for number in range(12)
+        for word in ("hue", "tone", "gloss")
+    ]
+    (segment,) = aligned(FOREIGN + "".join(rows[9:24]) + FOREIGN, "".join(rows))
+    first = len(lexer_of("python").tokens("".join(rows[:9])))
+
+    assert segment.exact_share == 1
+    assert (segment.source_start, segment.source_end) == (first, first + 3 * 15)
+
+
 def test_an_inserted_and_a_deleted_line_cost_only_themselves() -> None:
     lines = LEDGER.splitlines()
     lines.insert(8, "    log.debug('half way', extra=wrong)")

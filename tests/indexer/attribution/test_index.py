@@ -262,6 +262,39 @@ def test_a_docstring_that_lost_its_opening_quotes_hides_nothing(index: Attributi
     assert match.start_line >= FOREIGN.count("\n") + 3
 
 
+SHADER = """\
+export const fragment = /* glsl */ `
+uniform sampler2D glow;
+varying vec2 where;
+uniform float strength, falloff;
+
+void main() {
+    vec4 base = texture2D(glow, where);
+    float ring = smoothstep(falloff, falloff + 0.125, length(where - vec2(0.5)));
+    vec3 warm = mix(base.rgb, vec3(0.9, 0.6, 0.2), ring * strength);
+    float grain = fract(sin(dot(where, vec2(12.9898, 78.233))) * 43758.5453);
+    gl_FragColor = vec4(warm + grain * 0.04, base.a * (1.0 - ring));
+}
+`;
+"""
+
+
+def test_what_a_string_of_several_lines_holds_is_found(tmp_path: Path) -> None:
+    write_corpus(tmp_path, [document(SHADER, "src/glow.js", "lamps", "javascript")])
+    build_index(tmp_path / "corpus", tmp_path / "index", jobs=1)
+    inside = SHADER.splitlines(keepends=True)[2:-1]
+    text = "const look = compile(`\n" + "".join(inside) + "`, {});\n"
+    (match,) = AttributionIndex.open(tmp_path / "index").check_document(text, language="javascript")
+
+    assert (match.tier, match.source.package, match.source.path) == (
+        "warning",
+        "lamps",
+        "src/glow.js",
+    )
+    assert (match.start_line, match.end_line) == (2, len(inside))  # up to the last word
+    assert (match.source.start_line, match.source.end_line) == (3, 1 + len(inside))
+
+
 def test_a_copy_that_comes_line_by_line_is_seen_once_enough_of_it_stands(
     index: AttributionIndex,
 ) -> None:

@@ -50,6 +50,14 @@ def test_what_ast_writes_back_is_the_same_code() -> None:
     )
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u3000", "\u2003", "\u200b"])
+def test_what_a_web_page_indents_with_is_a_blank(blank: str) -> None:
+    other = CLUSTER.replace("    ", 2 * blank).replace(" = ", f"{blank}= ")
+
+    assert lexed(other).exact.tolist() == lexed(CLUSTER).exact.tolist()
+    assert lexed("\ufeff" + CLUSTER).exact.tolist() == lexed(CLUSTER).exact.tolist()
+
+
 def test_prettier_and_standard_style_are_the_same_code() -> None:
     other = QUEUE.replace("'", '"').replace(";\n", "\n").replace("(resolve) =>", "resolve =>")
 
@@ -85,6 +93,47 @@ def test_docstrings_and_comments_are_prose_and_other_strings_are_not() -> None:
 
     assert int((tokens.kinds == PROSE).sum()) == 4
     assert '"argument"' in words
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "words"),
+    [
+        ("python", 'x = f"""\n  uniform vec3 glow;\n  in;\n"""\ny', [("uniform", 1), ("vec3", 1), ("glow", 1), ("in", 2)]),
+        ("python", "raise Error('no centre of\\nthe points\\' is near')", [
+            ("no", 0), ("centre", 0), ("of", 0), ("the", 0), ("points", 0), ("is", 0), ("near", 0)]),
+        ("python", "x = 'as long as its id tells.'", []),
+        ("javascript", "x = `select\n\n${two} from the_table` + y", [("select", 0), ("two", 2), ("from", 2), ("the_table", 2)]),
+        ("php", "$x = <<<EOT\nit may be $y or something\nEOT;\n$z", [
+            ("it", 1), ("may", 1), ("be", 1), ("y", 1), ("or", 1), ("something", 1), ("EOT", 2)]),
+        ("rust", 'x(r#"first of "all" of them\nlast"#)', [
+            ("first", 0), ("of", 0), ("all", 0), ("of", 0), ("them", 0), ("last", 1)]),
+    ],
+)  # fmt: skip
+def test_what_a_long_string_says_follows_it_as_prose(
+    language: str, text: str, words: list[tuple[str, int]]
+) -> None:
+    tokens = lexed(text, language)
+    (at,) = np.flatnonzero(tokens.kinds == STRING)
+    prose = np.flatnonzero(tokens.kinds == PROSE)
+
+    assert prose.tolist() == [at + 1 + number for number in range(len(words))]
+    assert tokens.exact[prose].tolist() == [word_id(word) for word, _ in words]
+    assert tokens.lines[prose].tolist() == [line for _, line in words]
+    assert tokens.lines.tolist() == sorted(tokens.lines.tolist())
+
+
+def test_what_a_tool_writes_with_escapes_says_the_same() -> None:
+    one = 'help = """\n    what is to be done, and by whom,\n\twith "it"?\n"""\n'
+
+    assert lexed(ast.unparse(ast.parse(one))).exact.tolist() == lexed(one).exact.tolist()
+
+
+def test_what_a_string_says_changes_nothing_in_the_code_around_it() -> None:
+    one = 'run(first, """\n  select one, two, three from b\n""", last)'
+    other = one.replace("from b", "from b where c")
+
+    assert code(one) == code(other)
+    assert lexed(one).exact.tolist() != lexed(other).exact.tolist()
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -142,6 +142,19 @@ def test_a_line_is_named_once_for_each_source(tmp_path: Path) -> None:
         assert one.end_line < other.start_line
 
 
+def test_a_copy_between_two_parts_of_another_is_told_as_well(tmp_path: Path) -> None:
+    parts = [numbered(number) for number in range(8)]
+    index = index_of(tmp_path, "".join(parts), LEDGER)
+    above = "".join(parts[:4])
+    text = above + LEDGER + "".join(parts[4:])
+    matches = index.check_document(text, language="python")
+    (inner,) = (each for each in matches if each.source.path == "1.py")
+
+    assert (inner.tier, inner.kind) == ("warning", "verbatim")
+    assert text_lines(text, inner) + "\n" == LEDGER
+    assert "0.py" in {each.source.path for each in matches if each.tier == "warning"}
+
+
 @pytest.mark.parametrize("between", [0, 60])
 def test_two_parts_of_one_file_in_another_order_stay_two(tmp_path: Path, between: int) -> None:
     source = "".join(f"x{number} = {number} ** y\n" for number in range(between))
