@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("home")
         ("#! /usr/bin/nodejs", "javascript"),
         ("#!/usr/bin/python3 -u", "python"),
         ("#!/usr/bin/env python3.12\r", "python"),
-        ("#!/opt/pypy3.10/bin/pypy3", "python"),
+        ("#!/usr/lib/pypy3.10/bin/pypy3", "python"),
         ("#!/usr/bin/env -S deno run --allow-net", "typescript"),
         ("#!/usr/bin/env -Sbun", "typescript"),
         ("#!/usr/bin/env -S npx --yes ts-node", "typescript"),
