@@ -52,7 +52,7 @@ _BUNDLERS = """
     __webpack_require__ __webpack_module_cache__ __webpack_exports__ __webpack_async_modules__
     _interopDefault _interopDefaultLegacy _interopDefaultCompat _interopNamespace
     _interopNamespaceDefault _interopNamespaceDefaultOnly _interopNamespaceCompat _mergeNamespaces
-    asyncGeneratorStep commonjsGlobal commonjsRequire createCommonjsModule unwrapExports
+    asyncGeneratorStep toPropertyKey toPrimitive commonjsGlobal commonjsRequire createCommonjsModule unwrapExports
     getDefaultExportFromCjs getDefaultExportFromNamespaceIfPresent getAugmentedNamespace
 """
 _NAMES = frozenset(" ".join((_TYPESCRIPT, _ESBUILD, _BABEL, _SWC, _BUNDLERS)).split())
@@ -105,6 +105,8 @@ _PIECE = re.compile(
     | //[ ][\w@./-]+\.[cm]?[jt]sx?(?=\n|$)
     | //[ ]Annotate[ ]the[ ]CommonJS[ ]export[ ]names[^\n]{{0,80}}
     | //[#@][ ]sourceMappingURL=[^\n]{{0,300}}
+    | //[#](?:end)?region(?:[ ]\\0[^\n]{{0,300}})?(?=\n|$)
+    | //[ ]\\0[^\n]{{0,300}}
     | /\*{{6,80}}/[^\n]{{0,300}}
     | \(\(\)[ ]=>[ ]\{{[ ]//[ ]webpackBootstrap
     | (?:const|let|var)[ ]__webpack_modules__[ ]?=[ ]?\(?[{{[]
@@ -122,24 +124,27 @@ _MARGIN = re.compile(r"\n[a-zA-Z_]")  # no helper's body stands there: what foll
 _BLANK = re.compile(r"\s+")
 
 
-def is_emitted(lines: Sequence[str]) -> bool:
-    """Whether most of these lines are helpers, or what is put around a module.
+def is_emitted(lines: Sequence[str], first: int = 0) -> bool:
+    """Whether most of these lines, from the `first` on, are helpers, or what is put around a module.
 
-    It is characters that are counted, so that a line of a minified file is as much as it holds.
+    It is characters that are counted, so that a line of a minified file is as much as it holds. The lines before tell
+    of which helper the first ones are the rest.
     """
     text = "\n".join(lines)
-    return _size(text) > 0 and _told(text) >= _MOST * _size(text)
+    start = sum(map(len, lines[:first])) + first
+    size = _size(text[start:])
+    return size > 0 and _told(text, start) >= _MOST * size
 
 
-def _told(text: str) -> int:
-    """The size of what only a compiler writes."""
+def _told(text: str, start: int) -> int:
+    """The size of what only a compiler writes, from there on."""
     at = told = 0
     while at < len(text):
         between = _BETWEEN.match(text, at)
         begin = between.end() if between else at
         end = _end(text, begin)
         if end:
-            told += _size(text[at:end])
+            told += _size(text[max(begin, start) : end])
             at = end
         else:
             at = text.find("\n", begin) + 1 or len(text)

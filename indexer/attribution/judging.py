@@ -22,7 +22,8 @@ _LICENCE_WORDS = np.sort(
             word_id(word)
             for word in (
                 "license License LICENSE licence Licence copyright Copyright COPYRIGHT licensed Licensed WARRANTY "
-                "WARRANTIES warranty LIABILITY liability redistribute Redistribution SPDX"
+                "WARRANTIES warranty LIABILITY liability LIABLE liable MERCHANTABILITY merchantability redistribute "
+                "Redistribution SPDX"
             ).split()
         ],
         np.uint64,

@@ -30,6 +30,7 @@ _NAMED_MARGIN = 64  # tokens around a stretch whose names are found, and lines a
 _NAMED_LINES = 12
 _NAMED_ALIKE = 2  # places that are tried for one stretch
 _BESIDE = 8  # lines around a source that may belong to it
+_ABOVE = 60  # lines in which a helper may have begun that a finding begins in
 _SHOWN = 2  # other places that a match names
 _AS_GOOD = 0.9  # share of the best place's weight from which another counts as "as well"
 
@@ -285,12 +286,11 @@ def _matches(
         )
         shown = _of_other_packages(lead, as_well)[:_SHOWN]
         span = _lines(lead, question, written)
-        within = span.first - question.skipped, span.last + 1 - question.skipped
         matches.append(
             Match(
                 start_line=span.first + 1,
                 end_line=span.last + 1,
-                tier=_tier(lead, question, library, written[slice(*within)]),
+                tier=_tier(lead, question, library, written, span),
                 kind=lead.verdict.kind,
                 similarity=lead.verdict.similarity,
                 matched_tokens=lead.verdict.matched,
@@ -302,7 +302,9 @@ def _matches(
     return sorted(matches, key=lambda each: (each.start_line, each.end_line))
 
 
-def _tier(found: Found, question: Question, library: Library, lines: Sequence[str]) -> str:
+def _tier(
+    found: Found, question: Question, library: Library, written: Sequence[str], span: Span
+) -> str:
     """What programs write is alike whoever runs them: of a copy it speaks only as a whole, and not to the program.
 
     The helpers of compilers, which everybody's output has, speak of none.
@@ -310,7 +312,11 @@ def _tier(found: Found, question: Question, library: Library, lines: Sequence[st
     verdict = found.verdict
     if verdict.tier == WARNING:
         sides = question.generated, is_generated(library.lines(found.file, 0, TOP))
-        if all(sides) or (any(sides) and verdict.kind != VERBATIM) or is_emitted(lines):
+        if all(sides) or (any(sides) and verdict.kind != VERBATIM):
+            return INFORMATION
+        first, last = span.first - question.skipped, span.last - question.skipped
+        above = max(0, first - _ABOVE)
+        if is_emitted(written[above : last + 1], first - above):
             return INFORMATION
     return verdict.tier
 

@@ -258,6 +258,34 @@ def test_people_use_such_names_too(text: str) -> None:
     assert not is_emitted((text + WRITTEN).splitlines())
 
 
+ROLLDOWN = """\
+//#region \\0@oxc-project+runtime@0.155.0/helpers/esm/toPropertyKey.js
+function toPropertyKey(t) {
+	var i = toPrimitive(t, "string");
+	return "symbol" == _typeof(i) ? i : i + "";
+}
+//#endregion
+// \\0@oxc-project+runtime@0.155.0/helpers/esm/defineProperty.js
+function _defineProperty(e, r, t) {
+	return (r = toPropertyKey(r)) in e ? Object.defineProperty(e, r, {
+		value: t,
+		enumerable: !0,
+		configurable: !0,
+		writable: !0
+	}) : e[r] = t, e;
+}
+"""
+
+
+@pytest.mark.parametrize("first", [0, 3, 9])
+def test_the_lines_before_tell_of_which_helper_a_passage_is_the_rest(first: int) -> None:
+    lines = ROLLDOWN.splitlines()
+
+    assert is_emitted(lines, first)
+    assert not is_emitted(lines[9:])
+    assert not is_emitted(lines + WRITTEN.splitlines() * 2, first)
+
+
 def test_a_helper_whose_brackets_never_close_ends_somewhere() -> None:
     opened = ["var __read = function (o) { return '{';", "};"]
 
