@@ -69,7 +69,7 @@ def last_resumption(text: str, family: Family) -> int:
 
 def _strays(data: bytes, family: Family) -> Iterator[tuple[int, str]]:
     """Where marks stand that open nothing, and the marks."""
-    at: int | None = 0
+    at: int | None = None if _come_in_pairs(data, family) else 0
     while at is not None:
         inside_out = (each for each in _extents(data, family, at) if _is_inside_out(data, each))
         stray = next(inside_out, None)
@@ -77,6 +77,19 @@ def _strays(data: bytes, family: Family) -> Iterator[tuple[int, str]]:
         if stray:
             yield stray.start, stray.rule.closing
             at = _end_of_line(data, stray.start)
+
+
+def _come_in_pairs(data: bytes, family: Family) -> bool:
+    """Whether there are comments alone, each opened behind the end of the one before: then none of them is doubted."""
+    for mark in _marks(family):
+        rule = _rule(family, mark)
+        opened = data.split(mark)[1:]
+        if opened and rule.kind != COMMENT:
+            return False
+        closing = rule.closing.encode()
+        if not all(closing in each for each in opened):
+            return False
+    return True
 
 
 def _extents(data: bytes, family: Family, at: int = 0) -> Iterator[_Extent]:

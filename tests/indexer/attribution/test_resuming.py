@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from indexer.attribution import index as index_module
+from indexer.attribution import resuming
 from indexer.attribution.families import PYTHON, SCRIPT
 from indexer.attribution.resuming import last_resumption, resumed
 from tests.indexer.attribution.conftest import CLUSTER, FOREIGN, LEDGER, QUEUE
 
 if TYPE_CHECKING:
+    from indexer.attribution.families import Family
     from indexer.attribution.index import AttributionIndex
     from indexer.attribution.matches import Match
     from indexer.attribution.matching import Question
@@ -103,6 +106,18 @@ def test_code_that_is_completed_below_half_typed_quotes_is_judged(index: Attribu
 def test_what_is_in_order_is_read_once(text: str) -> None:
     assert resumed(text, PYTHON) is None
     assert last_resumption(text, PYTHON) == 0
+
+
+@pytest.mark.parametrize("family", [PYTHON, SCRIPT])
+def test_what_comes_in_pairs_is_doubted_no_more_than_when_it_is_looked_at(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = ["/*", "*/", "x = 1;", "\n/* y */", "\n", " 'a/*b'", "// */ z", "return f(x)", "\\"]
+    texts = ["".join(each) + "\n" for each in itertools.product(pieces, repeat=4)]
+    told = [last_resumption(each, family) for each in texts]
+    monkeypatch.setattr(resuming, "_come_in_pairs", lambda *_: False)
+
+    assert [last_resumption(each, family) for each in texts] == told
 
 
 def test_an_example_in_a_remark_is_left_there() -> None:
