@@ -1,7 +1,7 @@
-"""What texts are read as when they are asked about: their languages, and those of the code that stands inside of them.
+"""Code that stands inside of documents: blocks of Markdown and reStructuredText, and cells of notebooks.
 
-Blocks of Markdown and reStructuredText and cells of notebooks are each read in their own language, at the lines
-where they stand; all around them is left blank. As a document of the corpus such a file is plain words.
+Each is read in its own language, at the lines where it stands; all around it is left blank. Only texts that are
+asked about are read so: as a document of the corpus such a file is plain words.
 """
 
 import json
@@ -10,48 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from indexer.attribution.families import DATA_LANGUAGES, PLAIN, family_of
-from indexer.languages import NOTEBOOK, NOTEBOOK_ENDING, language_of
+from indexer.languages import NOTEBOOK, language_of
 
 _MARKDOWN = frozenset({"markdown", "mdx", "quarto", "rmd"})
 HOLDING = _MARKDOWN | {NOTEBOOK, "restructuredtext"}
 """The languages of documents that may hold code of others."""
 
-_MORE_ENDINGS = {
-    "handlebars": "handlebars hbs",
-    "html": "astro cshtml ejs erb jsp liquid njk",
-    "javascript": "es6 gs jsm",
-    "mdx": "mdx",
-    "python": "sage",
-    NOTEBOOK: NOTEBOOK_ENDING.removeprefix("."),
-}
-_BY_ENDING = {ending: name for name, endings in _MORE_ENDINGS.items() for ending in endings.split()}
-_BY_NAME = dict.fromkeys(("sconscript", "sconstruct", "snakefile", "wscript"), "python")
-# Of a template, or of annotated code, whose own ending stands in front: table.py.j2, form.ts.ejs.
-_ON_TOP = frozenset(
-    "ejs erb flow handlebars hbs in j2 jinja jinja2 liquid mustache njk template tmpl tpl".split()
-)
-_SHEBANG = re.compile(r"#!([^\r\n]{0,200})")
-_RUNNERS = frozenset({"busybox", "bunx", "env", "npx"})  # whose argument is the interpreter
-_PROGRAMS = {
-    "elixir": "elixir",
-    "groovy": "groovy",
-    "javascript": "gjs node nodejs qjs zx",
-    "julia": "julia",
-    "lua": "lua luajit",
-    "makefile": "make",
-    "perl": "perl",
-    "php": "php",
-    "powershell": "pwsh",
-    "python": "ipython pypy python sage uv",
-    "r": "rscript",
-    "ruby": "jruby ruby",
-    "scala": "scala",
-    "shellscript": "ash bash bats dash ksh mksh sh zsh",
-    "swift": "swift",
-    "tcl": "tclsh wish",
-    "typescript": "bun deno ts-node tsx",
-}
-_BY_PROGRAM = {each: name for name, programs in _PROGRAMS.items() for each in programs.split()}
 _FENCE = re.compile(r"[ \t>]*(?:[-*+][ \t]+|\d+[.)][ \t]+)?(`{3,}|~{3,})[ \t]*([^`\n]*)$")
 _DIRECTIVE = re.compile(r"([ \t]*)\.\.[ \t]+(?:code|code-block|sourcecode|ipython)::[ \t]*(\S*)")
 _WORD = re.compile(r"[A-Za-z][\w+#-]*")
@@ -69,45 +33,6 @@ class _Block(NamedTuple):
     language: str  # "" where it is not said, which may be any
     first: int  # lines from 0
     last: int  # excluded
-
-
-def language_as_checked(path: str, text: str = "") -> str:
-    """The language of a path when its text is asked about, "" where it tells none.
-
-    Of a script whose name has no ending the first line of the text tells it.
-    """
-    known = language_of(path)
-    if known:
-        return known
-    name = _last(path)
-    if "." in name:
-        return _by_ending(name)
-    return _BY_NAME.get(name) or _by_program(text)
-
-
-def _by_ending(name: str) -> str:
-    below, _, ending = name.rpartition(".")
-    # A Makefile.in is made by a program, and longer than any other: what is below has an ending, too.
-    if ending in _ON_TOP and "." in below:
-        language = language_of(below) or _BY_ENDING.get(below.rpartition(".")[2], "")
-        if family_of(language) is not PLAIN and language not in DATA_LANGUAGES:
-            return language
-    return _BY_ENDING.get(ending, "")
-
-
-def _by_program(text: str) -> str:
-    """The language of the interpreter that the first line of a script names, "" without one that we know."""
-    shebang = _SHEBANG.match(text)
-    for word in shebang[1].split() if shebang else ():
-        word = word.removeprefix("-S")  # of env, also without a blank behind it
-        program = _last(word).removesuffix(".exe")
-        if program and program not in _RUNNERS and not word.startswith("-") and "=" not in word:
-            return _BY_PROGRAM.get(program.rstrip("0123456789."), "")
-    return ""
-
-
-def _last(path: str) -> str:
-    return path.replace("\\", "/").rpartition("/")[2].lower()
 
 
 def code_in(text: str, language: str) -> list[tuple[str, str]]:

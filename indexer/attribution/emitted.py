@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 _MOST = 0.8  # of what a passage holds: it may begin in the middle of a helper, which cannot be told
-_LINES, _CHARACTERS = 60, 10_000  # that a helper reaches at most, should its brackets never close
+LINES, _CHARACTERS = 60, 10_000  # that a helper reaches at most, should its brackets never close
 
 _TYPESCRIPT = """
     __createBinding __setModuleDefault __importDefault __importStar __exportStar __extends __assign
@@ -170,7 +170,7 @@ def _closes(text: str, begin: int, closing: str) -> int:
         sign = mark.group()
         depth += (sign in "([{") - (sign in ")]}")
         lines += sign == "\n"
-        if depth < 0 or lines == _LINES or _MARGIN.match(text, mark.start()):
+        if depth < 0 or lines == LINES or _MARGIN.match(text, mark.start()):
             return mark.start()
         if depth == 0 and sign in closing and not _goes_on(text, begin, mark.start()):
             return mark.end()

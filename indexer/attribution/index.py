@@ -12,7 +12,7 @@ import numpy as np
 from indexer.attribution import schema
 from indexer.attribution.candidates import DamagedNames, names_in
 from indexer.attribution.catalogue import File, Package, plain_name
-from indexer.attribution.embedded import code_before, code_in, language_as_checked
+from indexer.attribution.embedded import code_before, code_in
 from indexer.attribution.excerpts import tail
 from indexer.attribution.families import DATA_LANGUAGES, PLAIN, PYTHON, SCRIPT, Family, family_of
 from indexer.attribution.generated import says_it_is_generated
@@ -22,6 +22,7 @@ from indexer.attribution.library import Library
 from indexer.attribution.matches import Match, Source
 from indexer.attribution.matching import Judge, Question, find
 from indexer.attribution.postings import STOP
+from indexer.attribution.recognizing import language_as_checked
 from indexer.attribution.resuming import last_resumption, resumed
 from indexer.attribution.schema import IndexInfo, IndexUnavailable
 from indexer.attribution.text_store import DamagedBlock

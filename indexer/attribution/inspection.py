@@ -13,13 +13,14 @@ from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from indexer.attribution.embedded import HOLDING, language_as_checked
+from indexer.attribution.embedded import HOLDING
 from indexer.attribution.federation import open_indexes
 from indexer.attribution.ignoring import Ignores, ignore_file, passage_hash, read_ignores
 from indexer.attribution.index import AttributionIndex
 from indexer.attribution.lexing import unify_line_ends
 from indexer.attribution.matches import Match
 from indexer.attribution.projects import folders_around, level, names_around
+from indexer.attribution.recognizing import language_as_checked
 from indexer.decoding import NoText, decoded, is_minified
 from indexer.processes import interrupts_held, matrices_left_alone, work_for_the_parent
 

@@ -11,6 +11,7 @@ from indexer.attribution.alignment import FEWEST_MATCHED, Segment
 from indexer.attribution.candidates import Names
 from indexer.attribution.catalogue import File, plain_name
 from indexer.attribution.counting import Common, common
+from indexer.attribution.emitted import LINES as HELPER_LINES
 from indexer.attribution.emitted import is_emitted
 from indexer.attribution.generated import TOP, is_generated
 from indexer.attribution.judging import INFORMATION, VERBATIM, WARNING, Verdict
@@ -30,7 +31,6 @@ _NAMED_MARGIN = 64  # tokens around a stretch whose names are found, and lines a
 _NAMED_LINES = 12
 _NAMED_ALIKE = 2  # places that are tried for one stretch
 _BESIDE = 8  # lines around a source that may belong to it
-_ABOVE = 60  # lines in which a helper may have begun that a finding begins in
 _SHOWN = 2  # other places that a match names
 _AS_GOOD = 0.9  # share of the best place's weight from which another counts as "as well"
 
@@ -106,13 +106,13 @@ class _Search:
 
     def by_names(self, candidates: Iterable[Shared]) -> None:
         """Judges where names stand together that nothing found so far accounts for."""
+        tokens = len(self.question.tokens)
         for shared in _best_of(candidates):
             # Of a completion it is enough to know that it is a copy.
             if self.cancelled() or (
                 self.question.new and any(each.weight[0] for each in self.found)
             ):
                 return
-            tokens = len(self.question.tokens)
             if self._concerns(shared) and not any(
                 _covers(each, shared, tokens) for each in self.found
             ):
@@ -315,7 +315,7 @@ def _tier(
         if all(sides) or (any(sides) and verdict.kind != VERBATIM):
             return INFORMATION
         first, last = span.first - question.skipped, span.last - question.skipped
-        above = max(0, first - _ABOVE)
+        above = max(0, first - HELPER_LINES)  # a finding may begin inside of one
         if is_emitted(written[above : last + 1], first - above):
             return INFORMATION
     return verdict.tier

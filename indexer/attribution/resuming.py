@@ -81,15 +81,15 @@ def _strays(data: bytes, family: Family) -> Iterator[tuple[int, str]]:
 
 def _come_in_pairs(data: bytes, family: Family) -> bool:
     """Whether there are comments alone, each opened behind the end of the one before: then none of them is doubted."""
-    for mark in _marks(family):
-        rule = _rule(family, mark)
-        opened = data.split(mark)[1:]
-        if opened and rule.kind != COMMENT:
-            return False
-        closing = rule.closing.encode()
-        if not all(closing in each for each in opened):
-            return False
-    return True
+    rules = [_rule(family, mark) for mark in _marks(family)]
+    if any(each.kind != COMMENT and each.opening.encode() in data for each in rules):
+        return False
+    return all(
+        each.closing.encode() in opened
+        for each in rules
+        if each.kind == COMMENT
+        for opened in data.split(each.opening.encode())[1:]
+    )
 
 
 def _extents(data: bytes, family: Family, at: int = 0) -> Iterator[_Extent]:

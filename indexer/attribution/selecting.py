@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from indexer.attribution.embedded import language_as_checked
+from indexer.attribution.recognizing import language_as_checked
 from indexer.git import listed
 
 _SKIPPED_FOLDERS = frozenset(

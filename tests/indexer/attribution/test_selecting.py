@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from indexer.attribution.embedded import _PROGRAMS, language_as_checked
 from indexer.attribution.families import PLAIN, family_of
 from indexer.attribution.inspection import inspect_text
+from indexer.attribution.recognizing import _PROGRAMS, language_as_checked
 from indexer.attribution.selecting import files_of
 from indexer.commands import check
 from tests.indexer.attribution.conftest import LEDGER, QUEUE
